@@ -1,0 +1,1 @@
+"""Plain data and text: no torch, no disk, no network. Every other layer may import it."""

@@ -1,0 +1,134 @@
+"""Samplers and schedules by display name, with their flags. Registered without torch.
+
+A row names its function as "package.module:function"; only the worker resolves it. The
+engine's functions have the forms given in `webui.engine.samplers` and `webui.engine.schedules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from webui.core.errors import InkstoneError
+
+AUTOMATIC = "Automatic"
+
+
+@dataclass(frozen=True)
+class SamplerSpec:
+    """One sampler. `schedule` is what "Automatic" means for it.
+
+    `timesteps`: it walks the model's own timesteps and ignores the chosen schedule.
+    `noise`: whether it draws noise while sampling. `default_eta`: used when a request says None;
+    None when the sampler has no eta.
+    """
+
+    name: str
+    target: str
+    schedule: str = "Uniform"
+    aliases: tuple[str, ...] = ()
+    noise: Literal["none", "per_step"] = "none"
+    default_eta: float | None = None
+    timesteps: bool = False
+
+
+@dataclass(frozen=True)
+class ScheduleSpec:
+    """One schedule: a row of sigmas, from noise to picture."""
+
+    name: str
+    target: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All samplers and schedules that this installation offers, in the order of the menus."""
+
+    samplers: Mapping[str, SamplerSpec]
+    schedules: Mapping[str, ScheduleSpec]
+
+    def split(self, sampler: str, schedule: str = AUTOMATIC) -> tuple[str, str]:
+        """Display names for what people write: aliases, any case, "DPM++ 2M Karras".
+
+        What is not known comes back unchanged, for the caller to refuse.
+        """
+        found_schedule = self._schedule(schedule) or schedule
+        found = self._sampler(sampler)
+        if found:
+            return found, found_schedule
+        head, _, tail = sampler.rpartition(" ")
+        while head:
+            known_head, known_tail = self._sampler(head), self._schedule(tail)
+            if known_head and known_tail:
+                return known_head, known_tail
+            head, _, word = head.rpartition(" ")
+            tail = f"{word} {tail}"
+        return sampler, found_schedule
+
+    def _sampler(self, name: str) -> str | None:
+        return _find(self.samplers.values(), name)
+
+    def _schedule(self, name: str) -> str | None:
+        return AUTOMATIC if _key(name) == _key(AUTOMATIC) else _find(self.schedules.values(), name)
+
+
+def _find(rows: Iterable[SamplerSpec | ScheduleSpec], name: str) -> str | None:
+    wanted = _key(name)
+    return next((r.name for r in rows if wanted in map(_key, (r.name, *r.aliases))), None)
+
+
+def _key(name: str) -> str:
+    return name.casefold().replace("_", " ").strip()
+
+
+def build(samplers: Iterable[SamplerSpec], schedules: Iterable[ScheduleSpec]) -> Catalogue:
+    """A catalogue of these rows; a name used twice is an error that names both owners."""
+    return Catalogue(_by_name(samplers), _by_name(schedules))
+
+
+def _by_name(rows: Iterable[SamplerSpec] | Iterable[ScheduleSpec]) -> Mapping[str, object]:
+    table: dict[str, object] = {}
+    for row in rows:
+        if row.name in table:
+            first, second = getattr(table[row.name], "target", ""), row.target
+            raise InkstoneError("error.name_taken", name=row.name, first=first, second=second)
+        table[row.name] = row
+    return MappingProxyType(table)
+
+
+_SAMPLERS = "webui.engine.samplers"
+_SCHEDULES = "webui.engine.schedules"
+
+BUILTIN = build(
+    samplers=(
+        SamplerSpec(
+            "DPM++ 2M", f"{_SAMPLERS}.dpmpp:dpmpp_2m", "Karras", ("k_dpmpp_2m", "dpmpp_2m")
+        ),
+        SamplerSpec(
+            "Euler a",
+            f"{_SAMPLERS}.euler:euler_ancestral",
+            "Uniform",
+            ("k_euler_a", "euler_ancestral"),
+            noise="per_step",
+            default_eta=1.0,
+        ),
+        SamplerSpec("Euler", f"{_SAMPLERS}.euler:euler", "Uniform", ("k_euler",)),
+        SamplerSpec(
+            "DDIM",
+            f"{_SAMPLERS}.ddim:ddim",
+            "DDIM",
+            ("ddim",),
+            noise="per_step",
+            default_eta=0.0,
+            timesteps=True,
+        ),
+    ),
+    schedules=(
+        ScheduleSpec("Uniform", f"{_SCHEDULES}:uniform"),
+        ScheduleSpec("Karras", f"{_SCHEDULES}:karras"),
+        ScheduleSpec("Exponential", f"{_SCHEDULES}:exponential"),
+    ),
+)

@@ -1,0 +1,138 @@
+"""What a worker tells the server about a job, and what the server asks of a worker.
+
+All are frozen values of plain data, so they can travel through a pipe, to another machine, or
+as JSON to a browser. Times are in seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from webui.core.errors import Message
+from webui.core.request import GenerationRequest
+
+Phase = Literal["load", "encode", "denoise", "decode", "save"]
+
+
+@dataclass(frozen=True)
+class WorkerReady:
+    """The worker has a device and waits for jobs. Memory is in bytes."""
+
+    device: str
+    dtype: str
+    memory_total: int
+    torch_version: str
+
+
+@dataclass(frozen=True)
+class ModelLoaded:
+    """A checkpoint is in the worker's memory."""
+
+    checkpoint: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class JobEvent:
+    """Base of everything that is said about one job."""
+
+    job_id: str
+
+
+@dataclass(frozen=True)
+class PhaseStarted(JobEvent):
+    """The job entered a phase, for the batch that begins with picture `index`."""
+
+    phase: Phase
+    index: int = 0
+
+
+@dataclass(frozen=True)
+class StepDone(JobEvent):
+    """Step `step` of `steps` of the batch with these picture indices is done.
+
+    `preview`: a small JPEG of the batch's first picture, or None when none is due.
+    """
+
+    indices: tuple[int, ...]
+    step: int
+    steps: int
+    preview: bytes | None = None
+
+
+@dataclass(frozen=True)
+class PictureDone(JobEvent):
+    """Picture `index` is finished: `rgb` holds height * width * 3 bytes, row by row."""
+
+    index: int
+    seed: int
+    width: int
+    height: int
+    rgb: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class PicturesSkipped(JobEvent):
+    """The person skipped these pictures; they will not be made."""
+
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class JobFinished(JobEvent):
+    """The worker is through with the job. `error` says why it failed, if it did."""
+
+    outcome: Literal["done", "cancelled", "failed"]
+    error: Message | None = None
+
+
+WorkerEvent = WorkerReady | ModelLoaded | JobEvent
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """Where the parts of a checkpoint lie; None takes the VAE from the checkpoint itself."""
+
+    checkpoint: str
+    path: str
+    vae_path: str | None = None
+
+
+@dataclass(frozen=True)
+class Preload:
+    """Load this model so that the first job finds it in memory."""
+
+    files: ModelFiles
+
+
+@dataclass(frozen=True)
+class RunJob:
+    """Make the pictures `indices` of the request; the others exist already."""
+
+    job_id: str
+    request: GenerationRequest
+    files: ModelFiles
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class CancelJob:
+    """Stop the job within one step; finished pictures stay."""
+
+    job_id: str
+
+
+@dataclass(frozen=True)
+class SkipPictures:
+    """Give up the current batch of the job and go on with the next."""
+
+    job_id: str
+
+
+@dataclass(frozen=True)
+class Stop:
+    """End the worker process."""
+
+
+WorkerCommand = Preload | RunJob | CancelJob | SkipPictures | Stop

@@ -1,0 +1,129 @@
+"""From what a person or a client sent to a `GenerationRequest`, or to a message per field."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from webui.core.catalogue import BUILTIN, Catalogue
+from webui.core.errors import InvalidRequest, Message
+from webui.core.request import AUTOMATIC, PARAMETERS, RANDOM_SEED, GenerationRequest
+
+SHOWN_CHARACTERS = 60
+"""How much of a faulty value a message repeats: enough to recognise it."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names that a request may use here and now; the first checkpoint is the default."""
+
+    catalogue: Catalogue = BUILTIN
+    checkpoints: tuple[str, ...] = ()
+    vaes: tuple[str, ...] = ()
+
+
+def draw_seed() -> int:
+    """A random seed in the range that users know (32 bits), from the system's source."""
+    return secrets.randbelow(2**32 - 2)
+
+
+def complete(
+    values: Mapping[str, Any], names: Names, *, draw: Callable[[], int] = draw_seed
+) -> GenerationRequest:
+    """Checks `values` (request fields, all optional) and resolves what must not stay open.
+
+    A seed of -1, None or "" is drawn; combined sampler names ("DPM++ 2M Karras") are split; an
+    empty checkpoint becomes the first one. Unknown keys are refused.
+
+    Raises:
+        InvalidRequest: with one problem per faulty field; nothing was changed.
+    """
+    filled = dict(values)
+    if filled.get("seed") in (RANDOM_SEED, None, "", str(RANDOM_SEED)):
+        filled["seed"] = draw()
+    if not filled.get("checkpoint") and names.checkpoints:
+        filled["checkpoint"] = names.checkpoints[0]
+    problems: list[Message] = []
+    request = None
+    try:
+        request = GenerationRequest(**filled)
+    except ValidationError as error:
+        problems += [problem_of(detail) for detail in error.errors(include_url=False)]
+    resolved, name_problems = _resolve_names(filled, names)
+    faulty = {problem.field for problem in problems}
+    problems += [problem for problem in name_problems if problem.field not in faulty]
+    if problems or request is None:
+        raise InvalidRequest(*problems)
+    return request.model_copy(update=resolved)
+
+
+def _resolve_names(values: Mapping[str, Any], names: Names) -> tuple[dict[str, str], list[Message]]:
+    resolved: dict[str, str] = {}
+    problems: list[Message] = []
+    sampler, schedule = names.catalogue.split(
+        str(values.get("sampler", PARAMETERS["sampler"].default)),
+        str(values.get("schedule", PARAMETERS["schedule"].default)),
+    )
+    offered: dict[str, tuple[str, Collection[str]]] = {
+        "sampler": (sampler, names.catalogue.samplers),
+        "schedule": (schedule, [AUTOMATIC, *names.catalogue.schedules]),
+        "checkpoint": (str(values.get("checkpoint", "")), names.checkpoints),
+        "vae": (str(values.get("vae", AUTOMATIC)), [AUTOMATIC, *names.vaes]),
+    }
+    for field, (value, known) in offered.items():
+        if value in known:
+            resolved[field] = value
+        else:
+            problems.append(_unknown(field, value, known))
+    return resolved, problems
+
+
+def _unknown(field: str, value: str, known: Collection[str]) -> Message:
+    near = get_close_matches(value[:SHOWN_CHARACTERS], list(known), n=1, cutoff=0.4)
+    hint = near[0] if near else next(iter(known), "")
+    key = "error.unknown_name" if hint else "error.no_models"
+    return Message(key, {"got": shorten(value), "near": hint}, field)
+
+
+def problem_of(detail: ErrorDetails) -> Message:
+    """Turns one of pydantic's error rows into a message that names rule and value."""
+    field = str(detail["loc"][0]) if detail["loc"] else None
+    kind, got = detail["type"], detail.get("input")
+    context: Mapping[str, Any] = detail.get("ctx") or {}
+    parameter = PARAMETERS.get(field or "")
+    if kind in ("nul", "surrogate", "depth"):
+        return Message(f"error.{kind}", dict(context), field)
+    if kind == "string_too_long":
+        length = len(got) if isinstance(got, str) else 0
+        return Message("error.too_long", {"got": length, "high": context["max_length"]}, field)
+    if kind == "extra_forbidden" or parameter is None:
+        return Message("error.unknown_field", {"got": shorten(field or "")}, field)
+    if kind == "multiple_of":
+        return Message("error.multiple", {"got": got, "step": context["multiple_of"]}, field)
+    if parameter.name == "seed":
+        return Message(
+            "error.seed", {"got": shorten(got), "high": int(parameter.maximum or 0)}, field
+        )
+    if parameter.minimum is not None:
+        values = {"got": shorten(got), "low": parameter.minimum, "high": parameter.maximum}
+        whole = parameter.kind == "integer"
+        return Message("error.range_whole" if whole else "error.range", values, field)
+    if parameter.choices and kind == "literal_error":
+        return Message("error.choice", {"got": shorten(got), "choices": context["expected"]}, field)
+    return Message("error.text", {"got": shorten(got)}, field)
+
+
+def shorten(value: object) -> str:
+    """The value as a message repeats it: one line, printable, of bounded length."""
+    try:
+        text = str(value)
+    except ValueError:  # Python refuses to print integers of over 4,300 digits
+        text = "…"
+    text = "".join(c if c.isprintable() else "�" for c in text[: SHOWN_CHARACTERS + 1])
+    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"
