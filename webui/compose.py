@@ -1,0 +1,136 @@
+"""Wires the services and the application together. Imported by `webui.main` once its port is open.
+
+Nothing here imports gradio or sqlalchemy on its own account, but what it imports does: that is
+why it is a module of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from importlib import import_module
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.requests import Request
+
+from webui import __version__
+from webui.core.catalogue import BUILTIN
+from webui.core.errors import ModelFileError
+from webui.core.events import ModelFiles
+from webui.core.request import GenerationRequest
+from webui.core.validation import Names
+from webui.http.app import create_app
+from webui.http.encoding import NoBrotli
+from webui.http.identity import language_of, owner_of
+from webui.http.services import HttpServices
+from webui.services.accounts import Accounts
+from webui.services.admission import check_fits
+from webui.services.hub import EventHub
+from webui.services.images import ImageStore
+from webui.services.jobs import JobService
+from webui.services.localisation import Localiser
+from webui.services.models import ModelEntry, ModelLibrary
+from webui.services.settings import Settings
+from webui.services.store import Store
+from webui.services.tokens import TokenCounter
+from webui.services.workers.local import LocalPool, LocalPoolOptions
+
+LOG_BYTES = 2 * 2**20
+
+
+def open_services(
+    settings: Settings, accounts: Accounts, localiser: Localiser, closing: ExitStack
+) -> HttpServices:
+    """Opens the store, starts the workers and the queue; `closing` ends them in reverse order.
+
+    Raises:
+        StorageError: the data folder or its database cannot be used.
+    """
+    store = Store(settings.data_dir, settings.database_url or None)
+    closing.callback(store.close)
+    _log_to(settings.data_dir / "logs" / "server.log")
+    library = ModelLibrary(settings.models_dir)
+    closing.callback(library.close)
+    hub = EventHub()
+    closing.callback(hub.close)
+    images = ImageStore(store)
+    pool = LocalPool(settings.data_dir, LocalPoolOptions(size=settings.workers or 1))
+    jobs = JobService(store, images, hub, pool, library)
+    jobs.start(_first(library))
+    closing.callback(jobs.close)
+
+    def names() -> Names:
+        return Names(BUILTIN, library.names(), library.vaes())
+
+    def check(request: GenerationRequest) -> None:
+        check_fits(request, library.entry(request.checkpoint), jobs.memory())
+
+    return HttpServices(
+        jobs=jobs,
+        images=images,
+        hub=hub,
+        library=library,
+        tokens=TokenCounter(),
+        accounts=accounts,
+        localiser=localiser,
+        names=names,
+        check=check,
+        version=__version__,
+    )
+
+
+def build_app(services: HttpServices) -> FastAPI:
+    """The finished application: our routes first, the user interface behind them at "/"."""
+    app = create_app(services)
+    # gradio takes seconds to import; by now the workers are starting beside it.
+    page = import_module("webui.ui.app")
+    seams = import_module("webui.ui.services")
+    mounting = import_module("webui.ui.mount")
+
+    def submit(owner: str, request: GenerationRequest) -> str:
+        services.check(request)
+        return services.jobs.submit(owner, request).id
+
+    def models() -> tuple[ModelEntry, ...]:
+        return services.library.entries()
+
+    def owner(request: Request) -> str:
+        return owner_of(request.headers)
+
+    def language(request: Request) -> str:
+        return language_of(request.headers)
+
+    ui = seams.UiServices(
+        catalogues=services.localiser.catalogues,
+        names=services.names,
+        models=models,
+        refresh=lambda: None,
+        submit=submit,
+        owner_of=owner,
+        language_of=language,
+        translate=services.localiser.message,
+        version=services.version,
+    )
+    finished: FastAPI = mounting.mount(app, page.build(ui), ui)
+    finished.add_middleware(NoBrotli)
+    return finished
+
+
+def _first(library: ModelLibrary) -> ModelFiles | None:
+    """The model that a form begins with, for the worker to load before anybody asks."""
+    name = next(iter(library.names()), None)
+    try:
+        return library.files(name) if name else None
+    except ModelFileError:
+        return None  # removed in this very moment
+
+
+def _log_to(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handler = RotatingFileHandler(file, maxBytes=LOG_BYTES, backupCount=2, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger("webui")
+    root.setLevel(logging.INFO)
+    root.addHandler(handler)

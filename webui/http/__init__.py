@@ -1,0 +1,1 @@
+"""FastAPI: security in front of everything, the browser's own API, files."""

@@ -1,0 +1,23 @@
+"""Puts the routes together."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from webui.http import events, failures, jobs, login, pictures, session
+from webui.http.services import HttpServices
+
+
+def create_app(services: HttpServices) -> FastAPI:
+    """The application without user interface and gate, which `webui.main` adds."""
+    app = FastAPI(
+        title="Inkstone",
+        version=services.version,
+        docs_url="/api/docs",
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    for part in (session, jobs, pictures, events, login):
+        app.include_router(part.router(services))
+    failures.install(app, services)
+    return app

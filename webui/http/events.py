@@ -1,0 +1,67 @@
+"""/api/events: what happens, as server-sent events; the first one is a snapshot."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from webui.http.identity import language_of, owner_of
+from webui.http.services import HttpServices
+from webui.services.localised import localised
+
+HEARTBEAT_SECONDS = 20.0
+"""A comment this often keeps proxies from closing a quiet stream."""
+
+
+def router(services: HttpServices) -> APIRouter:
+    """The stream of events."""
+    routes = APIRouter(tags=["events"])
+
+    @routes.get("/api/events")
+    async def events(
+        request: Request, last_event_id: Annotated[int | None, Header()] = None
+    ) -> StreamingResponse:
+        owner, language = owner_of(request.headers), language_of(request.headers)
+        return StreamingResponse(
+            _stream(services, owner, language, last_event_id),
+            media_type="text/event-stream",
+            headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+        )
+
+    return routes
+
+
+async def _stream(
+    services: HttpServices, owner: str, language: str, after: int | None
+) -> AsyncIterator[str]:
+    """Subscribes first and takes the snapshot then, so that nothing falls between the two."""
+    async with services.hub.subscribe(owner, after) as subscription:
+        snapshot = await run_in_threadpool(services.jobs.snapshot, owner)
+        yield _event("snapshot", localised(snapshot, services.localiser, language))
+        upcoming = asyncio.ensure_future(subscription.__anext__())
+        try:
+            while True:
+                done, _ = await asyncio.wait({upcoming}, timeout=HEARTBEAT_SECONDS)
+                if not done:
+                    yield ": still here\n\n"
+                    continue
+                try:
+                    event = upcoming.result()
+                except StopAsyncIteration:
+                    return
+                data = localised(dict(event.payload), services.localiser, language)
+                yield _event(event.kind, data, event.id)
+                upcoming = asyncio.ensure_future(subscription.__anext__())
+        finally:
+            upcoming.cancel()
+
+
+def _event(kind: str, data: Any, number: int | None = None) -> str:
+    head = f"id: {number}\n" if number is not None else ""
+    return f"{head}event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"

@@ -1,0 +1,55 @@
+"""Errors become answers in one place: a status, and problems in the viewer's language."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from webui.core.errors import (
+    InkstoneError,
+    InvalidRequest,
+    Message,
+    ModelFileError,
+    NotFound,
+    StorageError,
+)
+from webui.core.validation import shorten
+from webui.http.identity import language_of
+from webui.http.services import HttpServices
+
+STATUS: tuple[tuple[type[InkstoneError], int], ...] = (
+    (InvalidRequest, 422),
+    (NotFound, 404),
+    (ModelFileError, 409),
+    (StorageError, 507),
+)
+
+_log = logging.getLogger(__name__)
+
+
+def install(app: FastAPI, services: HttpServices) -> None:
+    """Registers the handlers for our errors and for bodies of the wrong form."""
+
+    def answer(request: Request, status: int, *messages: Message) -> JSONResponse:
+        language = language_of(request.headers)
+        problems = [services.say(message, language) for message in messages]
+        return JSONResponse({"detail": problems[0]["text"], "problems": problems}, status)
+
+    @app.exception_handler(InkstoneError)
+    async def ours(request: Request, error: InkstoneError) -> JSONResponse:
+        status = next((code for kind, code in STATUS if isinstance(error, kind)), 500)
+        if status >= 500:
+            _log.error("%s %s: %s", request.method, request.url.path, error)
+        messages = error.problems if isinstance(error, InvalidRequest) else (error.message,)
+        return answer(request, status, *messages)
+
+    @app.exception_handler(RequestValidationError)
+    async def form(request: Request, error: RequestValidationError) -> JSONResponse:
+        messages = [
+            Message("error.body", {"at": shorten(".".join(map(str, d["loc"]))), "why": d["msg"]})
+            for d in error.errors()[:20]
+        ]
+        return answer(request, 422, *messages)

@@ -1,0 +1,41 @@
+"""A page for the moments when the user interface is not there: loading, login, failure."""
+
+from __future__ import annotations
+
+from html import escape
+
+STYLE = """
+:root{color-scheme:light dark;--ink:#1f2328;--paper:#f6f5f2;--soft:#6b7078;--line:#d9d6cf;
+--accent:#9c3a2b;--field:#fff}
+@media(prefers-color-scheme:dark){:root{--ink:#e8e6e1;--paper:#16181b;--soft:#9a9fa7;
+--line:#2c3035;--accent:#d9705c;--field:#1e2125}}
+*{box-sizing:border-box}
+body{margin:0;min-height:100vh;display:grid;place-items:center;background:var(--paper);
+color:var(--ink);font:15px/1.5 system-ui,"Noto Sans CJK SC","PingFang SC",sans-serif}
+main{width:min(22rem,88vw)}
+h1{font-size:1.5rem;font-weight:600;margin:0 0 .25rem;letter-spacing:.01em}
+h1 span{color:var(--accent)}
+p{color:var(--soft);margin:.25rem 0 1rem}
+p.bad{color:var(--accent)}
+label{display:block;color:var(--soft);margin:0 0 .75rem}
+input{display:block;width:100%;margin-top:.25rem;padding:.55rem .7rem;font:inherit;
+color:var(--ink);background:var(--field);border:1px solid var(--line);border-radius:6px}
+button{width:100%;padding:.6rem;font:inherit;font-weight:600;color:#fff;background:var(--accent);
+border:0;border-radius:6px;cursor:pointer}
+.bar{height:3px;background:var(--line);border-radius:2px;overflow:hidden}
+.bar::after{content:"";display:block;height:100%;width:35%;background:var(--accent);
+animation:go 1.2s ease-in-out infinite}
+@keyframes go{from{transform:translateX(-100%)}to{transform:translateX(320%)}}
+@media(prefers-reduced-motion:reduce){.bar::after{animation:none;width:100%}}
+"""
+
+
+def plain_page(language: str, title: str, body: str, *, reload_seconds: int = 0) -> str:
+    """The page as HTML. `title` and `body` are HTML already; `language` is escaped here."""
+    refresh = f'<meta http-equiv="refresh" content="{reload_seconds}">' if reload_seconds else ""
+    return (
+        f'<!doctype html><html lang="{escape(language)}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"{refresh}<title>Inkstone 砚</title><style>{STYLE}</style></head>"
+        f"<body><main><h1>Inkstone <span>砚</span></h1><p>{title}</p>{body}</main></body></html>"
+    )

@@ -1,0 +1,37 @@
+"""What the HTTP layer needs from the server, put together once by `webui.main`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from webui.core.errors import Message
+from webui.core.request import GenerationRequest
+from webui.core.validation import Names
+from webui.services.accounts import Accounts
+from webui.services.hub import EventHub
+from webui.services.images import ImageStore
+from webui.services.jobs import JobService
+from webui.services.localisation import Localiser
+from webui.services.models import ModelLibrary
+from webui.services.tokens import TokenCounter
+
+
+@dataclass(frozen=True)
+class HttpServices:
+    """The services behind the routes. `check` refuses requests that would not fit the worker."""
+
+    jobs: JobService
+    images: ImageStore
+    hub: EventHub
+    library: ModelLibrary
+    tokens: TokenCounter
+    accounts: Accounts
+    localiser: Localiser
+    names: Callable[[], Names]
+    check: Callable[[GenerationRequest], None]
+    version: str
+
+    def say(self, message: Message, language: str) -> dict[str, object]:
+        """A message as clients get it: key and values for programs, text for people."""
+        return {**message.to_json(), "text": self.localiser.message(message, language)}

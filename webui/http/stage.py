@@ -1,0 +1,83 @@
+"""Lets the port answer before the application is there: a page that says what is loading.
+
+The stage is what uvicorn serves. It shows the loading page until `present` puts the finished
+application on it, and runs that application's lifespan, which uvicorn has already passed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from html import escape
+
+from fastapi import FastAPI
+from starlette.datastructures import Headers
+from starlette.responses import HTMLResponse, JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from webui.core.errors import Message
+from webui.http.identity import language_of
+from webui.http.plain_page import plain_page
+from webui.services.localisation import Localiser
+
+RELOAD_SECONDS = 1
+API_PATHS = ("/api/", "/sdapi/", "/internal/")
+"""What programs ask; they get a status to try again, not a page."""
+
+LOADING = Message("loading.title")
+
+
+class Stage:
+    """An ASGI application that is replaced once while it runs."""
+
+    def __init__(self, localiser: Localiser) -> None:
+        self._localiser = localiser
+        self._app: ASGIApp | None = None
+        self._message = LOADING
+        self._failed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lifespans = AsyncExitStack()
+
+    def say(self, message: Message, *, failed: bool = False) -> None:
+        """Changes what the loading page says; a failed start stays on the page."""
+        self._message, self._failed = message, failed
+
+    def present(self, app: FastAPI) -> None:
+        """Puts the application on the stage; called from another thread than the loop's."""
+        if self._loop is None:
+            return
+        entering = self._lifespans.enter_async_context(app.router.lifespan_context(app))
+        asyncio.run_coroutine_threadsafe(entering, self._loop).result()
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one connection (ASGI)."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif self._app is not None:
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._loading_page(scope)(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1013})
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        self._loop = asyncio.get_running_loop()
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._lifespans.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _loading_page(self, scope: Scope) -> ASGIApp:
+        headers = Headers(scope=scope)
+        language = language_of(headers)
+        text = self._localiser.message(self._message, language)
+        caching = {"cache-control": "no-store"}
+        if scope["path"].startswith(API_PATHS):
+            return JSONResponse({"detail": text}, 503, headers={**caching, "retry-after": "1"})
+        bar = "" if self._failed else '<div class="bar"></div>'
+        again = 0 if self._failed else RELOAD_SECONDS
+        page = plain_page(language, escape(text), bar, reload_seconds=again)
+        status = 500 if self._failed else 200
+        return HTMLResponse(page, status, headers={**caching, "x-inkstone-state": "loading"})
