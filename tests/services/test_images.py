@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from sqlalchemy import event, insert, update
+
+from tests.services.conftest import a_request
+from webui.core.errors import NotFound
+from webui.services.images import ImageStore
+from webui.services.job_table import JobTable
+from webui.services.png import png_bytes
+from webui.services.store import Store
+from webui.services.tables import jobs, pictures
+
+NOISE = random.Random(1).randbytes(64 * 64 * 3)
+
+
+@pytest.fixture
+def images(store):
+    return ImageStore(store)
+
+
+@pytest.fixture
+def job(store):
+    return JobTable(store).add("ann", a_request(batch_count=4), None, 10)
+
+
+def save(images, job, index=0, text="a cat\nSteps: 3", rgb=NOISE, size=64):
+    seed = 40 + index
+    return images.save(job, index, seed, rgb, size, size, text, json.dumps({"seed": seed}))
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_saved_picture_has_pixels_and_both_texts(tmp_path, images, job):
+    picture = save(images, job, text="ein Kätzchen 猫, 100%\nNegative prompt: dog\nSteps: 3")
+    path = images.path(picture)
+    today = datetime.now().strftime("%Y-%m-%d")
+    assert path == tmp_path / "data/outputs/txt2img-images" / today / "00000-40.png"
+    with Image.open(path) as image:
+        assert image.tobytes() == NOISE
+        assert image.text["parameters"] == picture.infotext
+        assert json.loads(image.text["inkstone"]) == {"seed": 40}
+    assert images.get("ann", picture.id) == picture
+    assert images.content(picture) == path.read_bytes()
+    assert picture.unsaved is None
+
+
+def test_infotext_goes_into_the_chunk_that_its_letters_ask_for():
+    assert b"tEXtparameters\0caf\xe9" in png_bytes(NOISE, 64, 64, "café", "{}")
+    assert b"iTXtparameters\0" in png_bytes(NOISE, 64, 64, "猫", "{}")
+
+
+def test_pixels_of_the_wrong_length_are_refused(images, job, tmp_path):
+    with pytest.raises(ValueError, match="not enough image data"):
+        save(images, job, rgb=NOISE[:-3])
+    assert images.of_job(job.id) == []
+    assert not list((tmp_path / "data").rglob("*.png*"))
+
+
+def test_numbers_run_on_over_a_restart_and_past_other_peoples_files(tmp_path, job, store):
+    first = ImageStore(store)
+    folder = first.path(save(first, job)).parent
+    (folder / "00007-1.png").write_bytes(b"theirs")
+    assert first.path(save(first, job, 1)).name == "00001-41.png"
+    again = ImageStore(store)
+    assert again.path(save(again, job, 2)).name == "00008-42.png"
+    assert (folder / "00007-1.png").read_bytes() == b"theirs"
+
+
+def test_a_new_day_gets_a_new_folder(job, store):
+    days = iter([datetime(2026, 1, 31), datetime(2026, 2, 1), datetime(2026, 2, 1)])
+    images = ImageStore(store, today=lambda: next(days))
+    paths = [images.path(save(images, job, index)) for index in range(3)]
+    assert [path.parent.name for path in paths] == ["2026-01-31", "2026-02-01", "2026-02-01"]
+    assert [path.name[:5] for path in paths] == ["00000", "00000", "00001"]
+
+
+def test_the_same_picture_twice_stays_one(images, job):
+    first, second = save(images, job), save(images, job)
+    assert first.id == second.id
+    assert len(files_in(images.path(first).parent)) == 1
+
+
+def test_pictures_belong_to_their_owner(images, job):
+    picture = save(images, job)
+    for viewer, picture_id in [("ben", picture.id), ("ann", "nothing"), ("ann", "../x")]:
+        with pytest.raises(NotFound, match="picture_not_found"):
+            images.get(viewer, picture_id)
+    assert images.get("root", picture.id, admin=True) == picture
+    assert images.page("ben", 1, 10) == ([], 0)
+
+
+def test_pages_and_search(images, job):
+    saved = [save(images, job, index, text=f"Cat {index}_%") for index in range(4)]
+    images.skip(job, 4, 44)
+    assert images.page("ann", 1, 3) == ([saved[3], saved[2], saved[1]], 4)
+    assert images.page("ann", 2, 3) == ([saved[0]], 4)
+    assert images.page("ann", 3, 3) == ([], 4)
+    assert images.page("ann", 1, 3, "cat 2") == ([saved[2]], 1)
+    assert images.page("ann", 1, 3, "_%")[1] == 4
+    assert images.page("ann", 1, 3, "%_")[1] == 0  # letters, not placeholders
+    save(images, job, 5)
+    assert images.page("ann", 1, 3)[1] == 5
+    assert [picture.index for picture in images.of_job(job.id)] == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_file_that_the_user_removed(images, job):
+    picture = save(images, job)
+    images.path(picture).unlink()
+    with pytest.raises(NotFound, match="picture_gone"):
+        images.content(picture)
+    with pytest.raises(NotFound, match="picture_gone"):
+        images.thumbnail(picture)
+
+
+OUTSIDE = ["../../etc/passwd", "/etc/passwd", "outputs/../../x", "c:\\x", ""]
+
+
+@pytest.mark.parametrize("path", OUTSIDE)
+def test_rows_never_lead_out_of_the_data_folder(images, job, store, path):
+    picture = save(images, job)
+    with store.write() as connection:
+        connection.execute(update(pictures).values(path=path))
+    stray = images.get("ann", picture.id)
+    for ask in (images.content, images.path, images.thumbnail):
+        with pytest.raises(NotFound, match="picture_gone"):
+            ask(stray)
+
+
+def test_thumbnails_are_small_and_their_cache_may_vanish(tmp_path, images, job):
+    wide = save(images, job, rgb=os.urandom(512 * 512 * 3), size=512)
+    for _ in range(2):
+        with Image.open(io.BytesIO(images.thumbnail(wide))) as small:
+            assert (small.format, small.size) == ("WEBP", (320, 320))
+        cached = list((tmp_path / "data/cache/thumbnails").rglob("*.webp"))
+        assert len(cached) == 1
+        shutil.rmtree(tmp_path / "data/cache")
+    (tmp_path / "data/cache").write_text("no folder")
+    assert images.thumbnail(wide)
+
+
+@contextmanager
+def largest_file(size):
+    """What a full disk does to every file that would grow beyond `size` bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_full_disk_keeps_the_picture_in_memory(tmp_path, images, job):
+    big = os.urandom(1024 * 1024 * 3)
+    with largest_file(2 * 2**20):
+        picture = save(images, job, rgb=big, size=1024)
+    assert picture.unsaved.key == "error.disk_full"
+    assert images.path(picture) is None
+    assert not list((tmp_path / "data/outputs").rglob("*.p*"))
+    assert images.get("ann", picture.id) == picture
+    with pytest.raises(NotFound):
+        images.get("ben", picture.id)
+    with Image.open(io.BytesIO(images.content(picture))) as image:
+        assert image.tobytes() == big
+    assert images.thumbnail(picture)
+    assert images.of_job(job.id) == [picture]
+    assert images.saved_counts([job.id]) == {job.id: 1}
+    assert images.latest_job("ann") == job.id
+    # With room again the next one is saved; nothing of the first is left behind.
+    later = save(images, job, 1)
+    assert later.unsaved is None
+    assert files_in(tmp_path / "data/outputs") == [images.path(later).name]
+
+
+def test_outputs_that_cannot_be_a_folder(tmp_path, images, job):
+    (tmp_path / "data/outputs").write_text("a file")
+    picture = save(images, job)
+    assert picture.unsaved.key == "error.not_a_folder"
+    assert images.content(picture)
+
+
+def test_database_that_refuses_after_the_file_is_written(images, job, store):
+    with store.write() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE UPDATE ON pictures"
+            " BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        )
+    picture = save(images, job)
+    assert images.get("ann", picture.id) == picture
+    assert images.page("ann", 1, 5) == ([], 0)
+    with store.write() as connection:
+        connection.exec_driver_sql("DROP TRIGGER full")
+    later = save(images, job, 1)
+    assert images.page("ann", 1, 5) == ([later, picture], 2)
+    assert images.saved_counts([job.id]) == {job.id: 2}
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.services.test_images import NOISE, save
+from webui.services import files, images
+from webui.services.job_table import JobTable
+from webui.services.picture_table import PictureTable
+from webui.services.store import Store
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+where, folder, job_id = sys.argv[1:]
+store = Store(Path(folder))
+pictures = images.ImageStore(store)
+owner, name = {
+    "before the row": (PictureTable, "begin"),
+    "before the file": (images, "write_whole"),
+    "before the sync": (os, "fsync"),
+    "before the rename": (Path, "replace"),
+    "after the rename": (files, "_sync_folder"),
+    "before the row is saved": (PictureTable, "settle"),
+}[where]
+setattr(owner, name, die)
+save(pictures, JobTable(store).get(job_id), 0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "kept"),
+    [
+        ("before the row", 0),
+        ("before the file", 0),
+        ("before the sync", 0),
+        ("before the rename", 0),
+        ("after the rename", 1),
+        ("before the row is saved", 1),
+    ],
+)
+def test_killed_while_saving(tmp_path, repository, where, kept):
+    folder = tmp_path / "data"
+    store = Store(folder)
+    job = JobTable(store).add("ann", a_request(batch_count=4), None, 10)
+    before = save(ImageStore(store), job, 3)
+    store.close()
+    command = [sys.executable, "-c", KILLED, where, str(folder), job.id]
+    assert subprocess.run(command, cwd=repository, check=False).returncode == -signal.SIGKILL
+
+    store = Store(folder)
+    images = ImageStore(store)
+    images.recover()
+    found, total = images.page("ann", 1, 10)
+    assert total == len(found) == 1 + kept
+    assert before in found
+    again = save(images, job, 0)  # as the job does when it is taken up again
+    assert len(images.of_job(job.id)) == 2
+    on_disk = files_in(folder / "outputs")
+    assert len(on_disk) == 2
+    assert images.path(again).name in on_disk
+    with Image.open(images.path(again)) as image:
+        assert image.tobytes() == NOISE
+    store.close()
+
+
+def test_a_far_page_of_200000_pictures_reads_the_index_alone(store):
+    """What makes it fast is checked, not the time: no step of the plan walks over rows."""
+    images = ImageStore(store)
+    now = datetime.now(timezone.utc)
+    with store.write() as connection:
+        connection.execute(
+            insert(jobs).values(
+                id="j", owner="ann", kind="t", request="{}", state="done", created=now
+            )
+        )
+        row = {"job_id": "j", "owner": "ann", "state": "saved", "path": "p", "seed": 1}
+        row |= {"width": 64, "height": 64, "infotext": "x", "created": now}
+        rows = [{**row, "id": f"p{n}", "index": n} for n in range(500)]
+        connection.execute(insert(pictures), rows)
+    statements = []
+
+    def note(connection, cursor, statement, parameters, context, many):
+        statements.append((statement, parameters))
+
+    event.listen(store._engine, "before_cursor_execute", note)
+    found, total = images.page("ann", 20, 24)
+    event.remove(store._engine, "before_cursor_execute", note)
+    assert ([picture.index for picture in found][:2], total) == ([43, 42], 500)
+    plans = []
+    with store.read() as connection:
+        for statement, parameters in statements:
+            if statement.startswith("SELECT"):
+                plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, parameters)
+                plans += [line[-1] for line in plan]
+    assert any("COVERING INDEX pictures_by_owner" in line for line in plans)
+    assert not [line for line in plans if line.startswith("SCAN pictures")]
+    before = len(statements)
+    event.listen(store._engine, "before_cursor_execute", note)
+    images.page("ann", 1, 24)
+    event.remove(store._engine, "before_cursor_execute", note)
+    assert not any("count(" in statement for statement, _ in statements[before:])

@@ -1,0 +1,1 @@
+"""What the server does between HTTP and the store: queue, pictures, workers, models, accounts."""

@@ -1,0 +1,172 @@
+"""Who may use a server that others can reach: accounts, passwords and browser sessions."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from webui.core.errors import InkstoneError, StorageError
+
+ADMIN = "admin"
+LOCAL = "local"
+"""The owner of everything on a server without accounts."""
+
+SESSION_SECONDS = 30 * 24 * 3600
+MAX_NAME = 64
+_SCRYPT = {"n": 2**14, "r": 8, "p": 1}
+
+
+@dataclass(frozen=True)
+class Account:
+    """A person. Whoever the command line names, and the first one made, administers."""
+
+    name: str
+    admin: bool
+    salt: bytes
+    digest: bytes
+
+
+class Accounts:
+    """Accounts from the data folder and from the command line; empty means no login.
+
+    Passwords are kept as scrypt digests. A session is a signed note in a cookie; changing the
+    password or the account ends it.
+    """
+
+    def __init__(self, data_dir: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self._file = data_dir / "accounts.json"
+        self._secret = _secret(data_dir / "session.key")
+        self._clock = clock
+        self._accounts = _read(self._file)
+
+    def __bool__(self) -> bool:
+        return bool(self._accounts)
+
+    def add(self, pair: str) -> None:
+        """An account for this run, from "user:password" of the command line.
+
+        Raises:
+            InkstoneError: the pair lacks a part.
+        """
+        name, _, password = pair.partition(":")
+        if not name or not password or len(name) > MAX_NAME or not name.isprintable():
+            raise InkstoneError("error.auth_form", got=name[:MAX_NAME])
+        self._accounts[name] = _account(name, password, admin=True)
+
+    def create_admin(self) -> str:
+        """Makes and keeps the first account; its password is returned once and stored nowhere.
+
+        Raises:
+            StorageError: the data folder cannot be written.
+        """
+        password = secrets.token_urlsafe(12)
+        account = _account(ADMIN, password, admin=True)
+        _write_private(self._file, json.dumps([_to_json(account)]).encode())
+        self._accounts[ADMIN] = account
+        return password
+
+    def check(self, name: str, password: str) -> bool:
+        """Whether the password is right; takes as long for unknown names as for known ones."""
+        account = self._accounts.get(name)
+        salt = account.salt if account else b"\0" * 16
+        right = hmac.compare_digest(_digest(password, salt), account.digest if account else b"")
+        return right and account is not None
+
+    def admin(self, name: str) -> bool:
+        """Whether this person administers; everybody does on a server without accounts."""
+        account = self._accounts.get(name)
+        return account.admin if account else not self._accounts
+
+    def session(self, name: str) -> str:
+        """A signed session for the browser's cookie."""
+        body = f"{int(self._clock()) + SESSION_SECONDS}.{b64encode(name.encode()).decode()}"
+        return f"{body}.{self._sign(name, body)}"
+
+    def name_of(self, session: str) -> str | None:
+        """Whose session it is; None when it is forged, over, or the account has changed."""
+        try:
+            body, signature = session.rsplit(".", 1)
+            ends, encoded = body.split(".", 1)
+            name = b64decode(encoded, validate=True).decode()
+            over = int(ends) < self._clock()
+        except ValueError:
+            return None
+        if over or name not in self._accounts:
+            return None
+        return name if hmac.compare_digest(signature, self._sign(name, body)) else None
+
+    def _sign(self, name: str, body: str) -> str:
+        key = self._secret + self._accounts[name].digest
+        return hmac.new(key, body.encode(), "sha256").hexdigest()
+
+
+def _account(name: str, password: str, *, admin: bool) -> Account:
+    salt = secrets.token_bytes(16)
+    return Account(name, admin, salt, _digest(password, salt))
+
+
+def _digest(password: str, salt: bytes) -> bytes:
+    return hashlib.scrypt(password.encode("utf-8", "replace"), salt=salt, dklen=32, **_SCRYPT)
+
+
+def _to_json(account: Account) -> dict[str, Any]:
+    return {
+        "name": account.name,
+        "admin": account.admin,
+        "salt": account.salt.hex(),
+        "digest": account.digest.hex(),
+    }
+
+
+def _read(file: Path) -> dict[str, Account]:
+    if not file.exists():
+        return {}
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8"))
+        return {
+            row["name"]: Account(
+                row["name"],
+                bool(row["admin"]),
+                bytes.fromhex(row["salt"]),
+                bytes.fromhex(row["digest"]),
+            )
+            for row in rows
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StorageError("error.accounts_damaged", path=str(file)) from error
+
+
+def _secret(file: Path) -> bytes:
+    """The signing key of this data folder, made on the first start."""
+    try:
+        found = file.read_bytes()
+    except FileNotFoundError:
+        found = b""
+    except OSError as error:
+        raise StorageError("error.read_only", path=str(file), reason=str(error)) from error
+    if len(found) >= 32:
+        return found
+    _write_private(file, fresh := secrets.token_bytes(32))
+    return fresh
+
+
+def _write_private(file: Path, content: bytes) -> None:
+    """Writes a file that only this user may read, all of it or nothing."""
+    aside = file.with_name(file.name + ".tmp")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        aside.unlink(missing_ok=True)
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
+            handle.write(content)
+        aside.replace(file)
+    except OSError as error:
+        raise StorageError("error.read_only", path=str(file), reason=str(error)) from error

@@ -1,0 +1,69 @@
+"""Whether a batch fits into the worker's memory, judged before it is queued.
+
+The largest moment of a job is either one UNet call over the whole batch (cond and uncond
+together) or the decoding of one picture. Both grow with the pixels and with the width of the
+network's top level, which its configuration names. The factors were fitted to the peak memory
+of runs at several sizes and err on the small side: the worker still handles running out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from webui.core.errors import InvalidRequest, Message
+from webui.core.request import GenerationRequest
+from webui.services.models import LATENT_FACTOR, ModelEntry
+
+BYTES = 4
+UNET_COPIES = 10
+"""Top-level feature maps alive at once in a UNet call: skips, input, output, workspace."""
+
+VAE_COPIES = 5
+USABLE = 0.9
+GIGABYTE = 10**9
+
+
+def bytes_needed(request: GenerationRequest, entry: ModelEntry) -> int:
+    """Estimated peak memory of one batch, in bytes, without the weights."""
+    pixels = request.width * request.height
+    guided = 2 if request.cfg_scale > 1 else 1
+    latents = pixels // LATENT_FACTOR**2 * request.batch_size * guided
+    unet = latents * _top_width(entry.unet, 320) * BYTES * UNET_COPIES
+    vae = pixels * _top_width(entry.vae, 128) * BYTES * VAE_COPIES
+    pictures = pixels * 3 * (BYTES + 1) * request.batch_size
+    return max(unet, vae) + pictures
+
+
+def check_fits(request: GenerationRequest, entry: ModelEntry, memory: int | None) -> None:
+    """Refuses a batch that would not fit into `memory` bytes; None lets everything pass.
+
+    Raises:
+        InvalidRequest: with the size of the largest batch that fits, or that none does.
+    """
+    if memory is None or bytes_needed(request, entry) <= memory * USABLE:
+        return
+    fitting = max(
+        (
+            size
+            for size in range(1, request.batch_size)
+            if bytes_needed(request.model_copy(update={"batch_size": size}), entry)
+            <= memory * USABLE
+        ),
+        default=0,
+    )
+    values = {
+        "needed": f"{bytes_needed(request, entry) / GIGABYTE:.1f}",
+        "has": f"{memory / GIGABYTE:.1f}",
+        "fits": fitting,
+    }
+    if fitting:
+        raise InvalidRequest(Message("error.batch_too_big", values, "batch_size"))
+    raise InvalidRequest(Message("error.picture_too_big", values, "width"))
+
+
+def _top_width(config: Mapping[str, Any], fallback: int) -> int:
+    widths = config.get("block_out_channels")
+    if isinstance(widths, list) and widths and isinstance(widths[0], int):
+        return widths[0]
+    return fallback

@@ -1,0 +1,93 @@
+"""How far a running job is and how long it will take, from what its worker says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from webui.core.events import Phase
+
+SMOOTHING = 0.2
+"""Weight of the newest measurement: about the last ten steps count."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A moment of a running job. `progress` is 0..1 over all its pictures, `indices` the batch."""
+
+    total: int
+    settled: int = 0
+    phase: Phase = "load"
+    indices: tuple[int, ...] = ()
+    step: int = 0
+    steps: int = 0
+    progress: float = 0.0
+    eta_seconds: float | None = None
+
+
+class ProgressMeter:
+    """Follows one job. Times are of a monotonic clock, in seconds. For one thread.
+
+    `now` is always a whole new value, so that other threads may read it.
+    """
+
+    def __init__(self, total: int, settled: Iterable[int], steps: int) -> None:
+        """`settled`: pictures that are saved, skipped or given up already."""
+        self.settled = set(settled)
+        self._steps = steps
+        self._last: float | None = None
+        self._denoised_at: float | None = None
+        self._step_seconds: float | None = None
+        self._finish_seconds: float | None = None
+        self._best = 0.0
+        self.now = Progress(total, steps=steps)
+        self._update()
+
+    def phase(self, phase: Phase, index: int, at: float) -> None:
+        """The batch that begins with picture `index` entered a phase."""
+        if phase == "denoise":
+            self._last = at
+        if index not in self.now.indices:
+            self.now = replace(self.now, indices=(), step=0)
+        self.now = replace(self.now, phase=phase)
+        self._update()
+
+    def step(self, indices: tuple[int, ...], step: int, steps: int, at: float) -> None:
+        """Step `step` of `steps` of the batch `indices` is done."""
+        new_batch = indices != self.now.indices
+        if self._last is not None and step > 1 and not new_batch:
+            seconds = (at - self._last) / max(len(indices), 1)
+            self._step_seconds = _smooth(self._step_seconds, seconds)
+        self._last = at
+        if step == steps:
+            self._denoised_at = at
+        self.now = replace(self.now, phase="denoise", indices=indices, step=step, steps=steps)
+        self._update()
+
+    def settle(self, indices: Iterable[int], at: float) -> None:
+        """These pictures are saved, skipped or given up."""
+        self.settled.update(indices)
+        if self._denoised_at is not None:
+            self._finish_seconds = _smooth(self._finish_seconds, at - self._denoised_at)
+            self._denoised_at = at
+        self._update()
+
+    def _update(self) -> None:
+        now = self.now
+        settled = len(self.settled)
+        open_in_batch = sum(index not in self.settled for index in now.indices)
+        batch = open_in_batch * now.step / now.steps if now.steps else 0.0
+        done = min((settled + batch) / now.total, 1.0) if now.total else 1.0
+        self._best = max(self._best, done)
+        self.now = replace(now, settled=settled, progress=self._best, eta_seconds=self._eta(batch))
+
+    def _eta(self, batch: float) -> float | None:
+        if self._step_seconds is None:
+            return None
+        missing = self.now.total - len(self.settled)
+        steps = max(missing - batch, 0.0) * self._steps
+        return steps * self._step_seconds + missing * (self._finish_seconds or 0.0)
+
+
+def _smooth(old: float | None, new: float) -> float:
+    return new if old is None else old + SMOOTHING * (new - old)

@@ -1,0 +1,214 @@
+"""Jobs in the hands of workers: what is said about them becomes pictures and ends."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from webui import __version__
+from webui.core import infotext
+from webui.core.errors import InkstoneError, Message, StorageError
+from webui.core.events import (
+    JobFinished,
+    ModelFiles,
+    PhaseStarted,
+    PictureDone,
+    PicturesSkipped,
+    RunJob,
+    StepDone,
+)
+from webui.core.request import AUTOMATIC
+from webui.core.seeds import picture_seeds
+from webui.services.announce import Announcer
+from webui.services.images import ImageStore
+from webui.services.job_table import JobTable
+from webui.services.progress import ProgressMeter
+from webui.services.records import Job, JobState
+from webui.services.views import single
+from webui.services.workers.protocol import WorkerId
+
+MAX_CRASHES = 2
+"""A job that kills so many workers is set aside instead of killing the next."""
+
+_log = logging.getLogger(__name__)
+
+
+class ModelSource(Protocol):
+    """What is asked of the model library."""
+
+    def files(self, checkpoint: str, vae: str) -> ModelFiles:
+        """Where the parts lie.
+
+        Raises:
+            ModelFileError: they are not there.
+        """
+
+    def hash_of(self, name: str) -> str | None:
+        """Hash of a model's file, None while it is not known."""
+
+
+class End(NamedTuple):
+    """How a worker's hold on a job ends; "queued" puts it back into the queue."""
+
+    state: JobState
+    error: Message | None = None
+    crashed: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """A job in the hands of a worker."""
+
+    job: Job
+    worker: WorkerId
+    meter: ProgressMeter
+
+
+class Runs:
+    """All running jobs. Changed by the dispatcher's thread; others may read.
+
+    Times `at` are of a monotonic clock, in seconds.
+    """
+
+    def __init__(
+        self, jobs: JobTable, images: ImageStore, library: ModelSource, announcer: Announcer
+    ) -> None:
+        self._jobs = jobs
+        self._images = images
+        self._library = library
+        self._announcer = announcer
+        self._runs: dict[str, Run] = {}
+        self._unwritten: dict[str, End] = {}
+
+    def worker_of(self, job_id: str) -> WorkerId | None:
+        """Who draws this job."""
+        run = self._runs.get(job_id)
+        return run.worker if run else None
+
+    def all(self) -> list[Run]:
+        """What runs now."""
+        return list(self._runs.values())
+
+    def prepare(self, job: Job, worker: WorkerId) -> RunJob | None:
+        """Takes a claimed job in hand: the command for its worker, None if it is over already."""
+        settled = {picture.index for picture in self._images.of_job(job.id)}
+        missing = tuple(i for i in range(job.request.pictures) if i not in settled)
+        if not missing:
+            self.end(job.id, End("done"))
+            return None
+        try:
+            files = self._library.files(job.request.checkpoint, job.request.vae)
+        except InkstoneError as error:
+            self.end(job.id, End("failed", error.message))
+            return None
+        meter = ProgressMeter(job.request.pictures, settled, job.request.steps)
+        self._runs[job.id] = Run(job, worker, meter)
+        self._announcer.progress[job.id] = meter.now
+        return RunJob(job.id, job.request, files, missing)
+
+    def phase(self, run: Run, event: PhaseStarted, at: float) -> None:
+        """The worker entered a phase."""
+        run.meter.phase(event.phase, event.index, at)
+        self._announcer.moment(run.job, run.meter.now)
+
+    def step(self, run: Run, event: StepDone, at: float) -> None:
+        """The worker did a step."""
+        run.meter.step(event.indices, event.step, event.steps, at)
+        self._announcer.moment(run.job, run.meter.now, event)
+
+    def picture(self, run: Run, event: PictureDone, at: float) -> None:
+        """A picture is finished: it is saved before it counts."""
+        request = run.job.request
+        if event.index in run.meter.settled:
+            return
+        text = infotext.format(
+            request,
+            seed=event.seed,
+            model_hash=self._library.hash_of(request.checkpoint),
+            vae_hash=None if request.vae == AUTOMATIC else self._library.hash_of(request.vae),
+            version=f"Inkstone {__version__}",
+        )
+        picture = self._images.save(
+            run.job,
+            event.index,
+            event.seed,
+            event.rgb,
+            event.width,
+            event.height,
+            text,
+            single(request, event.seed).model_dump_json(),
+        )
+        run.meter.settle([event.index], at)
+        self._announcer.picture(picture)
+        self._announcer.moment(run.job, run.meter.now)
+
+    def skipped(self, run: Run, event: PicturesSkipped, at: float) -> None:
+        """The worker gave pictures up because a person asked for it."""
+        seeds = picture_seeds(run.job.request)
+        for index in event.indices:
+            try:
+                self._images.skip(run.job, index, seeds[index])
+            except StorageError as error:
+                _log.error("skipped picture %s of job %s: %s", index, run.job.id, error)
+        run.meter.settle(event.indices, at)
+        self._announcer.moment(run.job, run.meter.now)
+
+    def finished(self, run: Run, event: JobFinished, *, stopping: bool) -> None:
+        """The worker is through with a job, or was told to stop."""
+        complete = len(run.meter.settled) >= run.job.request.pictures
+        if event.outcome == "failed":
+            end = End("failed", event.error)
+        elif complete:
+            end = End("done")
+        elif event.outcome == "done":
+            end = End("failed", Message("error.pictures_missing", {"done": run.meter.now.settled}))
+        elif stopping and not self._cancel_requested(run.job.id):
+            end = End("queued")
+        else:
+            end = End("cancelled")
+        self.end(run.job.id, end)
+
+    def lost(self, run: Run, exit_code: int | None, *, stopping: bool) -> None:
+        """The worker died: the job is over, goes back into the queue, or is set aside."""
+        if len(run.meter.settled) >= run.job.request.pictures:
+            end = End("done")
+        elif self._cancel_requested(run.job.id):
+            end = End("cancelled")
+        elif stopping:
+            end = End("queued")
+        elif run.job.crashes + 1 >= MAX_CRASHES:
+            values = {"crashes": run.job.crashes + 1, "exit_code": exit_code}
+            end = End("set_aside", Message("error.job_crashed_worker", values), crashed=True)
+        else:
+            end = End("queued", crashed=True)
+        self.end(run.job.id, end)
+
+    def end(self, job_id: str, end: End) -> None:
+        """Ends a run. What the database refuses to take is kept and tried again."""
+        self._runs.pop(job_id, None)
+        self._announcer.over(job_id)
+        self._unwritten[job_id] = end
+        self.write_ends()
+        self._announcer.job_changed(job_id)
+
+    def write_ends(self) -> None:
+        """Stores ends that are not stored yet; gives up quietly while the disk refuses."""
+        for job_id, end in tuple(self._unwritten.items()):
+            try:
+                self._jobs.leave_running(job_id, end.state, end.error, crashed=end.crashed)
+            except StorageError as error:
+                _log.error("end of job %s not stored yet: %s", job_id, error)
+                self._announcer.outcomes[job_id] = (end.state, end.error)
+                continue
+            del self._unwritten[job_id]
+            self._announcer.outcomes.pop(job_id, None)
+
+    def of(self, job_id: str, worker: WorkerId) -> Run | None:
+        """The run of this job, if this very worker has it."""
+        run = self._runs.get(job_id)
+        return run if run and run.worker == worker else None
+
+    def _cancel_requested(self, job_id: str) -> bool:
+        job = self._jobs.get(job_id)
+        return job is not None and job.cancel_requested

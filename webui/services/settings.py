@@ -1,0 +1,54 @@
+"""How this installation runs. Nothing here changes a picture: that is the request's part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Settings(BaseSettings):
+    """Read from the command line first, then from `INKSTONE_*` in the environment.
+
+    `listen` opens the server to the network, which needs accounts; `auth` holds "user:password"
+    pairs. `workers` 0 means one per GPU, or one on a machine without. `allowed_hosts` are
+    further names under which a browser may reach the server.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="INKSTONE_", frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    listen: bool = False
+    auth: tuple[str, ...] = ()
+    data_dir: Path = REPOSITORY / "data"
+    models_dir: Path = REPOSITORY / "models"
+    database_url: str = ""
+    browser: bool = True
+    workers: int = 0
+    allowed_hosts: tuple[str, ...] = ()
+
+    @field_validator("data_dir", "models_dir")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @property
+    def address(self) -> str:
+        """The address to bind: every interface when listening without a chosen host."""
+        return "0.0.0.0" if self.listen and self.host in LOOPBACK_NAMES else self.host
+
+    @property
+    def open_to_network(self) -> bool:
+        """Whether others than this machine can reach the server."""
+        return self.address not in LOOPBACK_NAMES
+
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds the user interface."""
+        host = self.address if self.address not in ("0.0.0.0", "::") else "127.0.0.1"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
