@@ -74,8 +74,8 @@ def test_a_picture_of_the_incumbent_is_read():
     text = (
         "masterpiece, (best quality:1.2),\n1girl\nNegative prompt: lowres, bad\nhands\n"
         "Steps: 28, Sampler: DPM++ 2M Karras, CFG scale: 7.5, Seed: 3026112233, Size: 512x768, "
-        'Model hash: 6ce0161689, Model: v1-5-pruned-emaonly, Clip skip: 2, Lora hashes: "a: 1, b: 2", '
-        "Version: v1.10.1"
+        "Model hash: 6ce0161689, Model: v1-5-pruned-emaonly, Clip skip: 2, "
+        'Lora hashes: "a: 1, b: 2", Version: v1.10.1'
     )
     parsed = infotext.parse(text)
     assert parsed.prompt == "masterpiece, (best quality:1.2),\n1girl"

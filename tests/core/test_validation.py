@@ -117,8 +117,7 @@ def test_names_that_people_write(written, sampler, schedule):
 )
 def test_anything_is_a_request_or_a_message(values):
     try:
-        request = complete(values, NAMES)
-    except InvalidRequest as error:
-        assert error.problems
-    else:
-        assert 0 <= request.seed <= MAX_SEED
+        seed = complete(values, NAMES).seed
+    except InvalidRequest:
+        return
+    assert 0 <= seed <= MAX_SEED

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeVar
 
 from webui.core.errors import InkstoneError
 
@@ -89,12 +89,15 @@ def build(samplers: Iterable[SamplerSpec], schedules: Iterable[ScheduleSpec]) ->
     return Catalogue(_by_name(samplers), _by_name(schedules))
 
 
-def _by_name(rows: Iterable[SamplerSpec] | Iterable[ScheduleSpec]) -> Mapping[str, object]:
-    table: dict[str, object] = {}
+Row = TypeVar("Row", SamplerSpec, ScheduleSpec)
+
+
+def _by_name(rows: Iterable[Row]) -> Mapping[str, Row]:
+    table: dict[str, Row] = {}
     for row in rows:
         if row.name in table:
-            first, second = getattr(table[row.name], "target", ""), row.target
-            raise InkstoneError("error.name_taken", name=row.name, first=first, second=second)
+            first = table[row.name].target
+            raise InkstoneError("error.name_taken", name=row.name, first=first, second=row.target)
         table[row.name] = row
     return MappingProxyType(table)
 

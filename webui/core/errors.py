@@ -44,7 +44,7 @@ class InkstoneError(Exception):
         return f"{self.message.key}({blanks})"
 
 
-class InvalidRequest(InkstoneError):
+class InvalidRequest(InkstoneError):  # noqa: N818 - reads as what it is
     """The person can mend the request; `problems` has one message per faulty field."""
 
     def __init__(self, *problems: Message) -> None:
@@ -60,7 +60,7 @@ class ModelFileError(InkstoneError):
     """A model file is missing, damaged or of an unknown kind. The file itself is never touched."""
 
 
-class OutOfMemory(InkstoneError):
+class OutOfMemory(InkstoneError):  # noqa: N818 - reads as what it is
     """The device has too little memory for this request."""
 
 
@@ -68,7 +68,7 @@ class StorageError(InkstoneError):
     """The data folder cannot be written: read-only, full, or held by another instance."""
 
 
-class NotFound(InkstoneError):
+class NotFound(InkstoneError):  # noqa: N818 - reads as what it is
     """No such job or picture, or it belongs to somebody else."""
 
 

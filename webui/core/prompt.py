@@ -150,7 +150,9 @@ def _product(held: dict[float, int]) -> float:
             product *= factor**times
         except OverflowError:
             product = math.copysign(MAX_WEIGHT, product)
-    return max(-MAX_WEIGHT, min(MAX_WEIGHT, product)) if product == product else 1.0
+    if math.isnan(product):
+        return 1.0
+    return max(-MAX_WEIGHT, min(MAX_WEIGHT, product))
 
 
 def _weight(text: str) -> float | None:
