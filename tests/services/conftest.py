@@ -16,6 +16,7 @@ from webui.core.events import ModelFiles
 from webui.core.request import GenerationRequest
 from webui.services.hub import EventHub
 from webui.services.images import ImageStore
+from webui.services.job_table import JobTable
 from webui.services.jobs import JobService
 from webui.services.records import Job
 from webui.services.store import Store
@@ -56,14 +57,14 @@ class Server:
 
 
 @contextmanager
-def served(data_dir: Path, **options: object) -> Iterator[Server]:
+def served(data_dir: Path, library: AnyModel | None = None, **options: object) -> Iterator[Server]:
     """Runs the services on a data folder with one echo worker, or as `options` say."""
     settings = {"command": ECHO_COMMAND, "back_off": (0.0,), **options}
     store = Store(data_dir)
     images = ImageStore(store)
     hub = EventHub()
     pool = LocalPool(data_dir, LocalPoolOptions(**settings))
-    jobs = JobService(store, images, hub, pool, AnyModel(), max_queued=20)
+    jobs = JobService(store, images, hub, pool, library or AnyModel(), max_queued=20)
     jobs.start()
     try:
         yield Server(store, images, hub, jobs)
@@ -88,6 +89,16 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened = Store(tmp_path / "data")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def images(store):
+    return ImageStore(store)
+
+
+@pytest.fixture
+def job(store):
+    return JobTable(store).add("ann", a_request(batch_count=4), None, 10)
 
 
 def wait_until(claim: Callable[[], bool]) -> None:

@@ -97,6 +97,25 @@ def test_all_pictures_there_but_the_end_was_not_heard(tmp_path, server):
     assert len(server.images.of_job(job.id)) == 2
 
 
+def test_start_settles_a_picture_whose_row_was_not(tmp_path, run_server, store):
+    """What a kill between the renaming of the file and the settling of its row leaves behind."""
+    table = JobTable(store)
+    job = table.add("ann", a_request(seed=9), None, 10)
+    table.claim()
+    with store.write() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER killed BEFORE UPDATE ON pictures BEGIN SELECT RAISE(ABORT, 'x'); END"
+        )
+    picture = ImageStore(store).save(job, 0, 9, colour(9) * 64 * 64, 64, 64, "t", '{"seed": 9}')
+    with store.write() as connection:
+        connection.exec_driver_sql("DROP TRIGGER killed")
+    store.close()
+    with run_server(tmp_path / "data") as server:
+        assert server.finish(job).state == "done"
+        assert server.images.of_job(job.id) == [picture]
+        check_files(tmp_path / "data", [picture])
+
+
 @pytest.mark.slow
 def test_server_killed_again_and_again(tmp_path, repository):
     data_dir, log = tmp_path / "data", tmp_path / "ends.log"
