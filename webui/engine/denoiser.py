@@ -1,0 +1,52 @@
+"""From the UNet to `denoise(x, sigma) -> x0`. Everything about a model hides behind it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from webui.engine.attention import TextMemory
+from webui.engine.bundle import ModelBundle
+from webui.engine.samplers import Denoiser
+from webui.engine.schedules import sigmas_to_timesteps
+
+
+def model_denoiser(bundle: ModelBundle, context: Tensor) -> Denoiser:
+    """The bare model: latents x = x0 + sigma * noise to its estimate of x0.
+
+    context: (B, T, D) text embeddings, one per latent of the calls to come.
+
+    epsilon: x0 = x - sigma * eps. v: x0 = x / (sigma² + 1) - v * sigma / sqrt(sigma² + 1)
+    (Salimans and Ho 2022, "Progressive distillation", in Karras' coordinates).
+    """
+    unet, dtype = bundle.unet, bundle.device.dtype
+    memory = {"memory": TextMemory()}
+    predicts_v = bundle.prediction_type == "v_prediction"
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        level = float(sigma)
+        timestep = float(sigmas_to_timesteps(sigma, bundle.sigmas))
+        scale = (level**2 + 1) ** -0.5
+        time = torch.full((len(x),), timestep, device=x.device)
+        model_in = (x * scale).to(dtype)
+        output = unet(model_in, time, context, cross_attention_kwargs=memory, return_dict=False)[
+            0
+        ].to(x.dtype)
+        skip, out = (scale**2, -level * scale) if predicts_v else (1.0, -level)
+        return torch.add(x * skip, output, alpha=out)
+
+    return denoise
+
+
+def guided(denoise: Denoiser, cfg_scale: float) -> Denoiser:
+    """Classifier-free guidance (Ho and Salimans 2022) over a denoiser of twice the batch.
+
+    `denoise` must know the negative prompt for the first half of its batch, the prompt for the
+    second. x0 = uncond + cfg_scale * (cond - uncond).
+    """
+
+    def guide(x: Tensor, sigma: Tensor) -> Tensor:
+        uncond, cond = denoise(torch.cat([x, x]), sigma).chunk(2)
+        return uncond.lerp(cond, cfg_scale)
+
+    return guide

@@ -1,0 +1,59 @@
+"""Between latents and pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from webui.core.errors import InkstoneError
+from webui.engine.bundle import ModelBundle
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def latent_shape(bundle: ModelBundle, width: int, height: int) -> tuple[int, int, int]:
+    """(C, h, w) of a picture of this size in pixels."""
+    return bundle.latent_channels, height // bundle.vae_factor, width // bundle.vae_factor
+
+
+def decode(bundle: ModelBundle, latent: Tensor) -> Pixels:
+    """One latent, (C, h, w), to a picture, (H, W, 3) in 0 … 255.
+
+    Pictures are decoded one by one: a batch would need its multiple of memory. Where half
+    precision overflows, the decoder is used in float32 for this picture.
+
+    Raises:
+        InkstoneError: if the latent or the picture is not finite even then.
+    """
+    if not bool(torch.isfinite(latent).all()):
+        raise InkstoneError("error.latent_not_finite")
+    image = _decode(bundle, latent)
+    if not bool(torch.isfinite(image).all()) and bundle.device.dtype != torch.float32:
+        nn.Module.to(bundle.vae, torch.float32)
+        try:
+            image = _decode(bundle, latent)
+        finally:
+            nn.Module.to(bundle.vae, bundle.device.dtype)
+    if not bool(torch.isfinite(image).all()):
+        raise InkstoneError("error.picture_not_finite")
+    return to_pixels(image)
+
+
+def decode_float(bundle: ModelBundle, latents: Tensor) -> Tensor:
+    """Latents (B, C, h, w) to images (B, 3, H, W), nominally in [-1, 1]."""
+    vae = bundle.vae
+    image: Tensor = vae.decode((latents / bundle.latent_scale).to(vae.dtype), return_dict=False)[0]
+    return image
+
+
+def _decode(bundle: ModelBundle, latent: Tensor) -> Tensor:
+    return decode_float(bundle, latent[None])[0]
+
+
+def to_pixels(image: Tensor) -> Pixels:
+    """(3, H, W) in [-1, 1] to (H, W, 3) in 0 … 255, cut off to whole numbers, not rounded."""
+    scaled = ((image.float() + 1) / 2).clamp(0, 1) * 255
+    pixels: Pixels = scaled.to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+    return pixels

@@ -1,0 +1,199 @@
+"""From a request to its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from webui.core.catalogue import AUTOMATIC, BUILTIN, Catalogue, SamplerSpec
+from webui.core.errors import InkstoneError, Skipped
+from webui.core.events import Phase
+from webui.core.request import GenerationRequest
+from webui.core.seeds import batches, picture_seeds
+from webui.engine import schedules
+from webui.engine.bundle import ModelBundle
+from webui.engine.denoiser import guided, model_denoiser
+from webui.engine.latents import Pixels, decode, latent_shape
+from webui.engine.noise import SeededNoise
+from webui.engine.samplers import Denoiser, OnStep, StepEvent, sample
+from webui.engine.text_encoder import PromptEncoder
+
+Indices = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A finished picture: its place in the job, its seed, and (H, W, 3) pixels."""
+
+    index: int
+    seed: int
+    pixels: Pixels
+
+
+class Watcher:
+    """What a caller may want to hear, and its chance to stop: every method does nothing.
+
+    Raising `Cancelled` from any method ends the job; raising `Skipped` from `on_step` gives up
+    that batch alone.
+    """
+
+    def on_phase(self, phase: Phase, index: int) -> None:
+        """A phase of the batch that begins with picture `index` begins."""
+
+    def on_step(self, indices: Indices, event: StepEvent) -> None:
+        """A step of the batch with these pictures is done."""
+
+    def on_picture(self, picture: Picture) -> None:
+        """A picture is finished."""
+
+    def on_skipped(self, indices: Indices) -> None:
+        """These pictures will not be made."""
+
+
+@torch.inference_mode()
+def generate(
+    bundle: ModelBundle,
+    request: GenerationRequest,
+    indices: Indices | None = None,
+    watcher: Watcher | None = None,
+    *,
+    encoder: PromptEncoder | None = None,
+    sigmas: Tensor | None = None,
+    catalogue: Catalogue = BUILTIN,
+) -> None:
+    """Makes the pictures `indices` of the request (all of them by default), batch by batch.
+
+    `encoder` keeps text encodings from job to job. `sigmas` replaces the schedule's row.
+
+    Raises:
+        InkstoneError: for unknown names, or if the model yields no finite picture.
+        Cancelled: as the watcher raised it.
+    """
+    watcher = watcher or Watcher()
+    wanted = tuple(range(request.pictures)) if indices is None else indices
+    seeds = picture_seeds(request)
+
+    # 1. What is the same for all pictures: the sampler, its row of noise levels, the prompts.
+    watcher.on_phase("encode", wanted[0] if wanted else 0)
+    plan = make_plan(bundle, request, encoder or PromptEncoder(bundle), sigmas, catalogue)
+
+    for batch in batches(wanted, request.batch_size):
+        # 2. Noise from each picture's own seed, and from noise to latents.
+        watcher.on_phase("denoise", batch[0])
+        on_step = partial(watcher.on_step, batch)
+        try:
+            latents = sample_batch(bundle, request, plan, [seeds[i] for i in batch], on_step)
+        except Skipped:
+            watcher.on_skipped(batch)
+            continue
+
+        # 3. Latents to pixels, picture by picture.
+        for index, latent in zip(batch, latents, strict=True):
+            watcher.on_phase("decode", index)
+            watcher.on_picture(Picture(index, seeds[index], decode(bundle, latent)))
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What all pictures of a job share.
+
+    sigmas: (n + 1,) float64. texts: (2, T, D), negative prompt first, or (1, T, D) without one.
+    """
+
+    spec: SamplerSpec
+    sigmas: Tensor
+    texts: Tensor
+    catalogue: Catalogue
+
+
+def make_plan(
+    bundle: ModelBundle,
+    request: GenerationRequest,
+    encoder: PromptEncoder,
+    sigmas: Tensor | None = None,
+    catalogue: Catalogue = BUILTIN,
+) -> Plan:
+    """Looks the sampler up, computes its row and encodes the prompts."""
+    spec = sampler_spec(request, catalogue)
+    row = noise_levels(request, spec, bundle, catalogue) if sigmas is None else sigmas
+    return Plan(spec, row, encode_prompts(request, encoder), catalogue)
+
+
+def sample_batch(
+    bundle: ModelBundle,
+    request: GenerationRequest,
+    plan: Plan,
+    seeds: Sequence[int],
+    on_step: OnStep | None = None,
+) -> Tensor:
+    """The engine's one denoise loop: from the noise of these seeds to latents, (B, C, h, w)."""
+    shape = latent_shape(bundle, request.width, request.height)
+    noise = SeededNoise(seeds, shape, request.noise_source, bundle.device.torch_device)
+    return sample(
+        plan.spec.name,
+        build_denoiser(bundle, plan.texts, len(seeds), request.cfg_scale),
+        noise() * initial_scale(plan.sigmas, plan.spec),
+        plan.sigmas,
+        noise,
+        on_step=on_step,
+        catalogue=plan.catalogue,
+        **sampler_options(request, plan.spec),
+    )
+
+
+def sampler_spec(request: GenerationRequest, catalogue: Catalogue) -> SamplerSpec:
+    """The row of the request's sampler.
+
+    Raises:
+        InkstoneError: for a name that the catalogue does not know.
+    """
+    spec = catalogue.samplers.get(request.sampler)
+    if spec is None:
+        near = next(iter(catalogue.samplers), "")
+        raise InkstoneError("error.unknown_name", field="sampler", got=request.sampler, near=near)
+    return spec
+
+
+def noise_levels(
+    request: GenerationRequest, spec: SamplerSpec, bundle: ModelBundle, catalogue: Catalogue
+) -> Tensor:
+    """The sigmas of the request's schedule, or the model's own for samplers of timesteps."""
+    if spec.timesteps:
+        return schedules.ddim_row(request.steps, bundle.sigmas)
+    name = spec.schedule if request.schedule == AUTOMATIC else request.schedule
+    return schedules.sigmas(name, request.steps, bundle.sigmas, catalogue=catalogue)
+
+
+def initial_scale(row: Tensor, spec: SamplerSpec) -> float:
+    """How strong the first noise is.
+
+    Samplers of timesteps start from unit noise in the model's own coordinates, which are
+    sqrt(1 + sigma²) times smaller than the ones that samplers work in.
+    """
+    first = float(row[0])
+    return (1 + first**2) ** 0.5 if spec.timesteps else first
+
+
+def sampler_options(request: GenerationRequest, spec: SamplerSpec) -> dict[str, float]:
+    """The options that the sampler takes: eta, if it has one."""
+    if spec.default_eta is None:
+        return {}
+    return {"eta": spec.default_eta if request.eta is None else request.eta}
+
+
+def encode_prompts(request: GenerationRequest, encoder: PromptEncoder) -> Tensor:
+    """(2, T, D): negative prompt, prompt. At cfg_scale 1, which ignores the former, (1, T, D)."""
+    if request.cfg_scale == 1:
+        return encoder.encode(request.prompt, request.clip_skip)
+    cond, uncond = encoder.encode_pair(request.prompt, request.negative_prompt, request.clip_skip)
+    return torch.cat([uncond, cond])
+
+
+def build_denoiser(bundle: ModelBundle, texts: Tensor, pictures: int, cfg_scale: float) -> Denoiser:
+    """The model, told the prompts, with guidance where there is a negative one."""
+    denoise = model_denoiser(bundle, texts.repeat_interleave(pictures, dim=0))
+    return denoise if len(texts) == 1 else guided(denoise, cfg_scale)

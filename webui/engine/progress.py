@@ -1,0 +1,73 @@
+"""A job's progress into events, and its chance to be stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from webui.core.errors import Cancelled, Skipped
+from webui.core.events import (
+    JobEvent,
+    Phase,
+    PhaseStarted,
+    PictureDone,
+    PicturesSkipped,
+    StepDone,
+)
+from webui.engine.inbox import Inbox
+from webui.engine.pipeline import Indices, Picture, Watcher
+from webui.engine.preview import PreviewMap
+from webui.engine.samplers import StepEvent
+
+PREVIEW_INTERVAL = 0.4
+"""Seconds between previews: often enough to watch, seldom enough to cost nothing."""
+
+
+class JobWatcher(Watcher):
+    """Sends a job's progress, and stops it when the inbox says so.
+
+    `preview` gives the model's map; it is set once the model is loaded.
+    """
+
+    def __init__(self, job_id: str, inbox: Inbox, send: Callable[[JobEvent], None]) -> None:
+        self.job_id = job_id
+        self.preview: Callable[[], PreviewMap] | None = None
+        self._inbox = inbox
+        self._send = send
+        self._last_preview = time.monotonic()
+
+    def on_phase(self, phase: Phase, index: int) -> None:
+        """Raises Cancelled if the job is to stop."""
+        self._stop_if_cancelled()
+        if phase == "denoise":
+            # A wish to skip that came too late for the last batch is not meant for this one.
+            self._inbox.take_skip(self.job_id)
+        self._send(PhaseStarted(self.job_id, phase, index))
+
+    def on_step(self, indices: Indices, event: StepEvent) -> None:
+        """Raises Cancelled or Skipped if the job or its batch is to stop."""
+        self._stop_if_cancelled()
+        if self._inbox.take_skip(self.job_id):
+            raise Skipped
+        self._send(StepDone(self.job_id, indices, event.step, event.steps, self._jpeg(event)))
+
+    def on_picture(self, picture: Picture) -> None:
+        """Sends the pixels as bytes, row by row."""
+        height, width, _ = picture.pixels.shape
+        rgb = picture.pixels.tobytes()
+        self._send(PictureDone(self.job_id, picture.index, picture.seed, width, height, rgb))
+
+    def on_skipped(self, indices: Indices) -> None:
+        """Says which pictures will not come."""
+        self._send(PicturesSkipped(self.job_id, indices))
+
+    def _stop_if_cancelled(self) -> None:
+        if self._inbox.cancelled(self.job_id):
+            raise Cancelled
+
+    def _jpeg(self, event: StepEvent) -> bytes | None:
+        now = time.monotonic()
+        if self.preview is None or now - self._last_preview < PREVIEW_INTERVAL:
+            return None
+        self._last_preview = now
+        return self.preview().jpeg(event.denoised[0])

@@ -1,0 +1,162 @@
+"""The worker process: takes jobs from a pipe, draws them, and tells what happens."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import signal
+import time
+from functools import cached_property
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from webui.core.catalogue import BUILTIN, Catalogue
+from webui.core.errors import Cancelled, InkstoneError
+from webui.core.events import (
+    JobFinished,
+    ModelFiles,
+    ModelLoaded,
+    Preload,
+    RunJob,
+    Stop,
+    WorkerEvent,
+    WorkerReady,
+)
+from webui.engine.bundle import ModelBundle
+from webui.engine.checkpoint import load_bundle
+from webui.engine.device import Device, choose_device, release_memory
+from webui.engine.faults import message_of
+from webui.engine.inbox import Inbox
+from webui.engine.pipeline import generate
+from webui.engine.preview import PreviewMap, fit_preview
+from webui.engine.progress import JobWatcher
+from webui.engine.text_encoder import PromptEncoder
+
+NICENESS = 5
+"""How far a worker that draws on the CPU steps back behind the server and the browser."""
+
+Outcome = Literal["done", "cancelled", "failed"]
+
+log = logging.getLogger(__name__)
+
+
+def run_worker(connection: Connection, catalogue: Catalogue = BUILTIN) -> None:
+    """Serves commands from the connection until `Stop`, or until its other end is closed."""
+    with contextlib.suppress(ValueError):  # not in the main thread: then nobody sends signals
+        # Ctrl+C reaches the whole group; the server decides when its workers stop.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    inbox = Inbox(connection)
+    inbox.start()
+    device = choose_device()
+    if device.is_cpu and hasattr(os, "nice"):
+        os.nice(NICENESS)
+    worker = Worker(device, inbox, connection, catalogue)
+    try:
+        worker.serve()
+    except ConnectionError:
+        log.info("the server is gone; the worker ends")
+
+
+class Model:
+    """A loaded bundle with what is derived from it."""
+
+    def __init__(self, files: ModelFiles, bundle: ModelBundle) -> None:
+        self.files = files
+        self.bundle = bundle
+        self.encoder = PromptEncoder(bundle)
+
+    @cached_property
+    def preview(self) -> PreviewMap:
+        """Fitted when the first preview is due, so that loading does not wait for it."""
+        return fit_preview(self.bundle)
+
+
+class Worker:
+    """One device and the model in its memory."""
+
+    def __init__(
+        self, device: Device, inbox: Inbox, connection: Connection, catalogue: Catalogue
+    ) -> None:
+        self.device = device
+        self.inbox = inbox
+        self.connection = connection
+        self.catalogue = catalogue
+        self.model: Model | None = None
+
+    def send(self, event: WorkerEvent) -> None:
+        """Tells the server; raises OSError if it is gone."""
+        self.connection.send(event)
+
+    def serve(self) -> None:
+        """Does what the inbox says until it says stop."""
+        device = self.device
+        dtype = str(device.dtype).removeprefix("torch.")
+        self.send(WorkerReady(device.name, dtype, device.memory_total, str(torch.__version__)))
+        while True:
+            command = self.inbox.commands.get()
+            if isinstance(command, Stop):
+                return
+            if isinstance(command, Preload):
+                self._preload(command.files)
+            else:
+                self._run(command)
+
+    def _preload(self, files: ModelFiles) -> None:
+        try:
+            self._load(files)
+        except ConnectionError:
+            raise
+        except InkstoneError as error:
+            # The first job with this model will say it to a person.
+            log.warning("could not load %s: %s", files.path, error)
+        except Exception:
+            log.exception("could not load %s", files.path)
+
+    def _load(self, files: ModelFiles) -> Model:
+        """The model of these files; the one before stays until the new one is complete."""
+        if self.model is None or self.model.files != files:
+            started = time.monotonic()
+            vae_path = None if files.vae_path is None else Path(files.vae_path)
+            bundle = load_bundle(
+                Path(files.path), self.device, name=files.checkpoint, vae_path=vae_path
+            )
+            self.model = Model(files, bundle)
+            self.send(ModelLoaded(files.checkpoint, time.monotonic() - started))
+        return self.model
+
+    def _run(self, job: RunJob) -> None:
+        error = None
+        outcome: Outcome = "done"
+        try:
+            self._draw(job)
+        except Cancelled:
+            outcome = "cancelled"
+        except ConnectionError:  # the pipe is closed, so there is nobody to tell
+            raise
+        except Exception as fault:
+            log.exception("job %s failed", job.job_id)
+            outcome, error = "failed", message_of(fault)
+        self.inbox.finish(job.job_id)
+        if error is not None and error.key == "error.out_of_memory":
+            gc.collect()
+            release_memory(self.device)
+        self.send(JobFinished(job.job_id, outcome, error))
+
+    def _draw(self, job: RunJob) -> None:
+        watcher = JobWatcher(job.job_id, self.inbox, self.send)
+        watcher.on_phase("load", job.indices[0] if job.indices else 0)
+        model = self._load(job.files)
+        watcher.preview = lambda: model.preview
+        generate(
+            model.bundle,
+            job.request,
+            job.indices,
+            watcher,
+            encoder=model.encoder,
+            catalogue=self.catalogue,
+        )
