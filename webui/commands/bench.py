@@ -1,0 +1,116 @@
+"""`bench`: speed and memory, as a table and as JSON. `docs/benchmarks.md` holds figures."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from webui.commands.browsers import installed_chromium
+from webui.commands.given import settings
+from webui.commands.speech import Speech, reporting
+from webui.core.errors import InvalidRequest, Message
+from webui.services.models import ModelEntry, ModelLibrary
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(help="cli.bench")
+def bench(
+    part: Annotated[
+        Literal["all", "engine", "product"], typer.Argument(help="cli.bench.part")
+    ] = "all",
+    checkpoint: Annotated[str, typer.Option(help="cli.bench.checkpoint", show_default=False)] = "",
+    runs: Annotated[int, typer.Option(min=1, help="cli.bench.runs")] = 7,
+    models_dir: Annotated[
+        Path | None, typer.Option(help="cli.models_dir", show_default="models")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="cli.bench.file", show_default=False)
+    ] = None,
+    lang: Annotated[str, typer.Option(help="cli.lang", show_default=False)] = "",
+) -> None:
+    """Measures, prints, and writes the file if one is named."""
+    say = Speech(lang)
+    console = Console(highlight=False)
+    figures: dict[str, Any] = {"machine": machine()}
+    with reporting(lang):
+        chosen = settings(models_dir=models_dir)
+        # Late, each: the engine's part needs torch, the product's part playwright.
+        if part in ("all", "product"):
+            from webui.commands.bench_product import measure
+
+            if not installed_chromium():
+                console.print(say("bench.no_chromium"))
+            product = measure(chosen.models_dir)
+            figures["product"] = asdict(product)
+            console.print(product_table(asdict(product), say))
+        if part in ("all", "engine"):
+            entry = entry_of(ModelLibrary(chosen.models_dir), checkpoint)
+            from webui.commands.bench_engine import compare_samplers
+
+            with console.status(say("bench.engine")):
+                rows = list(compare_samplers(entry, runs))
+            figures["engine"] = rows
+            console.print(engine_table(rows, say))
+    if json_file is not None:
+        json_file.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+
+
+def entry_of(library: ModelLibrary, checkpoint: str) -> ModelEntry:
+    """The checkpoint of that name, or the first.
+
+    Raises:
+        InvalidRequest: there is none at all.
+        ModelFileError: there is none of that name.
+    """
+    names = library.names()
+    if not names:
+        raise InvalidRequest(Message("error.no_models", {}, "checkpoint"))
+    return library.entry(checkpoint or names[0])
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "diffusers": version("diffusers"),
+    }
+
+
+def product_table(figures: dict[str, float | None], say: Speech) -> Table:
+    """The product's figures, a row each."""
+    table = Table(title=say("bench.product"))
+    table.add_column(say("bench.measure"))
+    table.add_column(say("bench.value"), justify="right")
+    for name, value in figures.items():
+        table.add_row(say(f"bench.{name}"), "–" if value is None else f"{value:.1f}")
+    return table
+
+
+def engine_table(rows: list[dict[str, Any]], say: Speech) -> Table:
+    """Ours against diffusers' own pipeline, a row for each sampler."""
+    table = Table(title=say("bench.engine"))
+    table.add_column(say("bench.sampler"))
+    for name in ("ours", "theirs", "ratio", "difference"):
+        table.add_column(say(f"bench.{name}"), justify="right")
+    for row in rows:
+        table.add_row(
+            row["sampler"],
+            f"{row['ours_median']:.3f}",
+            f"{row['theirs_median']:.3f}",
+            f"{row['ratio']:.3f}",
+            f"{row['difference']:.1e}",
+        )
+    return table

@@ -1,0 +1,137 @@
+"""The part of `generate` that needs torch: loads the model, draws, shows progress, writes files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from webui import __version__
+from webui.commands.speech import Speech
+from webui.core import infotext
+from webui.core.errors import InkstoneError, StorageError
+from webui.core.events import Phase
+from webui.core.request import GenerationRequest
+from webui.engine.checkpoint import load_bundle
+from webui.engine.device import choose_device
+from webui.engine.faults import message_of
+from webui.engine.pipeline import Indices, Picture, Watcher, generate
+from webui.engine.samplers import StepEvent
+from webui.services.models import ModelLibrary
+from webui.services.png import png_bytes
+
+
+def draw(request: GenerationRequest, library: ModelLibrary, target: Path, say: Speech) -> None:
+    """Draws all pictures of the request in this process and writes each as soon as it is done.
+
+    Raises:
+        InkstoneError: the model cannot be loaded, memory runs out, a file cannot be written.
+    """
+    files = library.files(request.checkpoint, request.vae)
+    vae_path = Path(files.vae_path) if files.vae_path else None
+    writer = Writer(request, library, target)
+    try:
+        with progress_bar() as bar:
+            watcher = Teller(request, writer, bar, say)
+            watcher.on_phase("load", 0)
+            bundle = load_bundle(
+                Path(files.path), choose_device(), name=files.checkpoint, vae_path=vae_path
+            )
+            generate(bundle, request, None, watcher)
+    except (RuntimeError, MemoryError) as fault:
+        message = message_of(fault)
+        raise InkstoneError(message.key, **dict(message.values)) from fault
+    for path, text in writer.written:
+        typer.echo(say("cli.generate.written", path=str(path)), err=True)
+        typer.echo(text)
+
+
+def progress_bar() -> Progress:
+    """A bar on standard error, so that standard output holds the infotext alone."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
+
+
+class Writer:
+    """Writes pictures as PNG files with the texts that the web UI puts into them."""
+
+    def __init__(self, request: GenerationRequest, library: ModelLibrary, target: Path) -> None:
+        self.request = request
+        self.library = library
+        self.target = target
+        self.written: list[tuple[Path, str]] = []
+
+    def write(self, picture: Picture) -> None:
+        """Writes one picture, aside first, so that no half file is ever under its name.
+
+        Raises:
+            StorageError: the system refused.
+        """
+        seed = picture.seed
+        text = infotext.format(
+            self.request,
+            seed=seed,
+            model_hash=self.library.hash_of(self.request.checkpoint),
+            vae_hash=self.library.vae_hash_of(self.request.vae),
+            version=f"Inkstone {__version__}",
+        )
+        single = self.request.model_copy(update={"seed": seed, "batch_size": 1, "batch_count": 1})
+        height, width, _ = picture.pixels.shape
+        content = png_bytes(picture.pixels.tobytes(), width, height, text, single.model_dump_json())
+        path = self.path_of(picture.index)
+        aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            aside.write_bytes(content)
+            aside.replace(path)
+        except OSError as fault:
+            aside.unlink(missing_ok=True)
+            raise StorageError("error.write", path=str(path), reason=fault.strerror) from fault
+        self.written.append((path, text))
+
+    def path_of(self, index: int) -> Path:
+        """The target itself for a single picture, else "-1", "-2" … before its suffix."""
+        if self.request.pictures == 1:
+            return self.target
+        return self.target.with_name(f"{self.target.stem}-{index + 1}{self.target.suffix}")
+
+
+class Teller(Watcher):
+    """Tells the progress bar what the engine does."""
+
+    def __init__(
+        self, request: GenerationRequest, writer: Writer, bar: Progress, say: Speech
+    ) -> None:
+        self._writer = writer
+        self._bar = bar
+        self._say = say
+        self._pictures = request.pictures
+        self._task = bar.add_task("", total=request.steps * request.batch_count)
+        self._steps_before = 0
+        self._batches = 0
+        self._steps = request.steps
+
+    def on_phase(self, phase: Phase, index: int) -> None:
+        """Shows the phase, and the picture if there are several."""
+        if phase == "denoise":
+            self._steps_before = self._steps * self._batches
+            self._batches += 1
+        count = f" {index + 1}/{self._pictures}" if self._pictures > 1 else ""
+        self._bar.update(self._task, description=self._say(f"phase.{phase}") + count)
+
+    def on_step(self, indices: Indices, event: StepEvent) -> None:
+        """Moves the bar."""
+        step = self._say("progress.step", step=event.step, steps=event.steps)
+        done = self._steps_before + event.step
+        self._bar.update(self._task, completed=done, description=step)
+
+    def on_picture(self, picture: Picture) -> None:
+        """Writes the picture before the next one begins: an interruption does not lose it."""
+        self._writer.write(picture)

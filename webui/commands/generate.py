@@ -1,0 +1,127 @@
+"""`generate`: pictures from a prompt without a server, written as PNG files with their infotext."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import Parameter as Argument
+from inspect import Signature
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from webui.commands.paths import MODELS_DIR
+from webui.commands.speech import Speech, reporting
+from webui.core.errors import InvalidRequest, Message
+from webui.core.parameters import Parameter
+from webui.core.request import NOISE_SOURCES, PARAMETERS, GenerationRequest
+from webui.core.validation import Names, complete
+from webui.services.models import ModelLibrary
+
+SHORT_FLAGS = {"negative_prompt": "-n"}
+
+app = typer.Typer(add_completion=False)
+
+
+def generate(**values: Any) -> None:
+    """Makes the pictures. The arguments are the request's fields as texts, None when not given."""
+    output: Path | None = values.pop("output")
+    models_dir: Path = values.pop("models_dir")
+    lang: str = values.pop("lang")
+    with reporting(lang):
+        library = ModelLibrary(models_dir)
+        request = requested(values, library)
+        target = output or Path(f"inkstone-{request.seed}.png")
+        check_target(target)
+        # Late: torch takes seconds to import, and faulty input is to be told at once.
+        from webui.commands.drawing import draw
+
+        draw(request, library, target, Speech(lang))
+
+
+def requested(values: Mapping[str, Any], library: ModelLibrary) -> GenerationRequest:
+    """The request that these flags make; the model's own defaults stand in for those not given.
+
+    Raises:
+        InvalidRequest: with one problem per faulty flag.
+    """
+    names = Names(checkpoints=library.names(), vaes=library.vaes())
+    given = {name: value for name, value in values.items() if value is not None}
+    checkpoint = given.get("checkpoint") or next(iter(names.checkpoints), "")
+    if checkpoint in names.checkpoints:
+        entry = library.entry(checkpoint)
+        width, height = entry.native_size
+        given = {"width": width, "height": height, **entry.defaults, **given}
+    return complete(given, names)
+
+
+def check_target(target: Path) -> None:
+    """Refuses, before anything is drawn, a target that could not be written.
+
+    Raises:
+        InvalidRequest: it is no .png file, or its folder does not exist.
+    """
+    if target.suffix.lower() != ".png":
+        raise InvalidRequest(Message("error.output_png", {"got": target.name}, "output"))
+    if not target.parent.is_dir():
+        raise InvalidRequest(
+            Message("error.output_folder", {"folder": str(target.parent)}, "output")
+        )
+
+
+def _flag(parameter: Parameter) -> Argument:
+    """The command-line flag of a row of the table. Its value stays text: validation reads it."""
+    if parameter.name == "prompt":
+        return _argument(
+            "prompt",
+            str,
+            typer.Argument(help=parameter.label, metavar="PROMPT", show_default=False),
+        )
+    option = typer.Option(
+        parameter.flag,
+        *([SHORT_FLAGS[parameter.name]] if parameter.name in SHORT_FLAGS else []),
+        help=parameter.label,
+        metavar=_metavar(parameter),
+        show_default=False,
+    )
+    return _argument(parameter.name, Optional[str], option, None)  # noqa: UP045 - built at run time
+
+
+def _metavar(parameter: Parameter) -> str:
+    if parameter.choices == "noise_sources":
+        return "|".join(NOISE_SOURCES)
+    if parameter.minimum is None or parameter.maximum is None:
+        return "NAME" if parameter.choices else "TEXT"
+    return f"{parameter.minimum:g}..{parameter.maximum:.16g}"
+
+
+def _argument(name: str, kind: Any, info: Any, default: Any = Argument.empty) -> Argument:
+    return Argument(name, Argument.KEYWORD_ONLY, annotation=Annotated[kind, info], default=default)
+
+
+def _signature() -> Signature:
+    flags = [_flag(parameter) for parameter in PARAMETERS.values()]
+    output = typer.Option("--output", "-o", help="cli.generate.output", show_default=False)
+    models = typer.Option(help="cli.models_dir", show_default="models")
+    lang = typer.Option(help="cli.lang", show_default=False)
+    return Signature(
+        [
+            *flags,
+            _argument("output", Optional[Path], output, None),  # noqa: UP045 - built at run time
+            _argument("models_dir", Path, models, MODELS_DIR),
+            _argument("lang", str, lang, ""),
+        ]
+    )
+
+
+def _register() -> None:
+    """Gives `generate` the flags of the table of parameters: typer reads them from here."""
+    signature = _signature()
+    generate.__signature__ = signature  # type: ignore[attr-defined]
+    generate.__annotations__ = {
+        name: argument.annotation for name, argument in signature.parameters.items()
+    }
+    app.command(help="cli.generate")(generate)
+
+
+_register()

@@ -1,0 +1,11 @@
+"""Where this installation keeps its things unless the command line says otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DATA_DIR = REPOSITORY / "data"
+MODELS_DIR = REPOSITORY / "models"
+LOCALIZATIONS = REPOSITORY / "localizations"
+LAUNCHER = REPOSITORY / "app.py"

@@ -1,0 +1,57 @@
+"""`serve`: the web user interface."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from webui.commands.given import settings
+from webui.commands.speech import caller_language, reporting
+from webui.main import serve as run_server
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(help="cli.serve")
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="cli.serve.host", show_default="127.0.0.1")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="cli.serve.port", show_default="7860")
+    ] = None,
+    listen: Annotated[bool, typer.Option("--listen", help="cli.serve.listen")] = False,
+    auth: Annotated[
+        list[str] | None, typer.Option(metavar="USER:PASSWORD", help="cli.serve.auth")
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="cli.serve.allow_host")
+    ] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="cli.data_dir", show_default="data")] = None,
+    models_dir: Annotated[
+        Path | None, typer.Option(help="cli.models_dir", show_default="models")
+    ] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="cli.serve.no_browser")] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="cli.serve.workers", show_default="0")
+    ] = None,
+    lang: Annotated[str, typer.Option(help="cli.lang", show_default=False)] = "",
+) -> None:
+    """Serves until it is interrupted."""
+    with reporting(lang):
+        run_server(
+            settings(
+                host=host,
+                port=port,
+                listen=listen or None,
+                auth=tuple(auth) if auth else None,
+                allowed_hosts=tuple(allow_host) if allow_host else None,
+                data_dir=data_dir,
+                models_dir=models_dir,
+                browser=False if no_browser else None,
+                workers=workers,
+            ),
+            caller_language(lang),
+        )
