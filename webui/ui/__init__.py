@@ -1,0 +1,1 @@
+"""The browser's side: the only layer that imports gradio."""

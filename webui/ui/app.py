@@ -1,0 +1,30 @@
+"""The page: header, tabs, and what connects them."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from webui.ui.actions import connect_browser, connect_models, connect_submit
+from webui.ui.bindings import controls
+from webui.ui.header import build_header
+from webui.ui.history import build_history
+from webui.ui.services import UiServices
+from webui.ui.text import t
+from webui.ui.txt2img import build_txt2img
+
+
+def build(services: UiServices) -> gr.Blocks:
+    """The whole user interface; `webui.ui.mount` puts it into the server's application."""
+    blocks = gr.Blocks(title="Inkstone 砚", analytics_enabled=False, fill_width=True)
+    with blocks:
+        form = controls(services.names())
+        header = build_header(form, services.catalogues)
+        with gr.Tabs(elem_id="ink-tabs"):
+            with gr.Tab(t("tab.txt2img"), id="txt2img", elem_id="ink-tab-txt2img"):
+                tab = build_txt2img(form)
+            with gr.Tab(t("tab.history"), id="history", elem_id="ink-tab-history"):
+                build_history()
+        connect_submit(form, tab.generate, services)
+        connect_models(blocks, form["checkpoint"], form["vae"], header.refresh, services)
+        connect_browser(blocks, form, tab)
+    return blocks

@@ -1,0 +1,44 @@
+// Talks to the server. A refusal becomes a Refusal with the server's messages.
+
+export class Refusal extends Error {
+  constructor(status, problems) {
+    super(problems.map((problem) => problem.text || problem.key).join(" "));
+    this.status = status;
+    this.problems = problems;
+  }
+}
+
+async function answer(response) {
+  if (response.ok) return response.status === 204 ? null : response.json();
+  let problems = [];
+  try {
+    problems = (await response.json()).problems || [];
+  } catch {
+    // not JSON: a proxy or the server's last words; the status says enough
+  }
+  if (!problems.length) problems = [{ key: "error.http", values: { status: response.status } }];
+  throw new Refusal(response.status, problems);
+}
+
+async function call(path, options) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch {
+    throw new Refusal(0, [{ key: "error.offline", values: {} }]);
+  }
+  return answer(response);
+}
+
+export function get(path, parameters = {}) {
+  const query = new URLSearchParams(parameters).toString();
+  return call(query ? `${path}?${query}` : path, { headers: { Accept: "application/json" } });
+}
+
+export function post(path, body = {}) {
+  return call(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Accept: "application/json" },
+    body: JSON.stringify(body),
+  });
+}

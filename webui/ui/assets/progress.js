@@ -1,0 +1,54 @@
+// How far my job is: phase, step, time left.
+
+import { byId, setText } from "./dom.js";
+import { live, onChange, runningJob, waitingJobs } from "./live.js";
+import { banner } from "./notices.js";
+import { duration, sentence, t } from "./messages.js";
+
+const PHASES = new Set(["load", "encode", "denoise", "decode", "save"]);
+
+export function startProgress() {
+  onChange((kind, payload) => {
+    draw();
+    if (kind === "job" && payload.mine && payload.error && payload.state !== "running") {
+      banner(sentence(payload.error));
+    }
+  });
+  draw();
+}
+
+function draw() {
+  const node = byId("ink-progress");
+  const job = runningJob();
+  const waiting = waitingJobs();
+  node.dataset.state = job ? "running" : "idle";
+  node.dataset.job = job ? job.id : "";
+  node.dataset.waiting = String(!job && waiting.length > 0);
+  const state = job ? { ...job, ...live.steps.get(job.id) } : { progress: 0 };
+  const percent = Math.round(100 * Math.min(1, state.progress || 0));
+  node.querySelector(".ink-bar-fill").style.width = `${percent}%`;
+  node.setAttribute("aria-valuenow", percent);
+  setText(node.querySelector(".ink-phase"), job ? phaseText(state) : waitingText(waiting[0]));
+  setText(node.querySelector(".ink-eta"), job ? timeText(state, percent) : "");
+  document.title = job ? `${percent}% · Inkstone 砚` : "Inkstone 砚";
+}
+
+function phaseText(state) {
+  const parts = [PHASES.has(state.phase) ? t(`phase.${state.phase}`) : t("phase.start")];
+  if (state.phase === "denoise" && state.steps) parts.push(t("progress.step", state));
+  if (state.pictures_total > 1) {
+    const values = { done: state.pictures_done, total: state.pictures_total };
+    parts.push(t("progress.pictures", values));
+  }
+  return parts.join(" · ");
+}
+
+function timeText(state, percent) {
+  const left = state.eta_seconds;
+  const time = left ? t("progress.eta", { time: duration(left) }) : "";
+  return [time, `${percent} %`].filter(Boolean).join(" · ");
+}
+
+function waitingText(job) {
+  return job ? t("progress.waiting", { position: job.position || 1 }) : t("progress.keys");
+}

@@ -1,0 +1,45 @@
+// "12/75" at each prompt, counted by the server as the model will.
+
+import { byId, el, setText } from "./dom.js";
+import { post } from "./api.js";
+import { t } from "./messages.js";
+
+const FIELDS = ["prompt", "negative_prompt"];
+const WAIT = 250; // ms after the last key
+const counted = {};
+let timer;
+
+export function countTokens(values) {
+  clearTimeout(timer);
+  timer = setTimeout(() => FIELDS.forEach((name) => count(name, values)), WAIT);
+}
+
+async function count(name, values) {
+  const text = values[name] || "";
+  const asked = `${values.checkpoint}\n${text}`;
+  if (counted[name] === asked) return;
+  counted[name] = asked;
+  let answer;
+  try {
+    answer = await post("/api/tokens", { text, checkpoint: values.checkpoint || "" });
+  } catch {
+    counted[name] = null; // no count is better than a wrong one; the next key asks again
+    setText(badgeOf(name), "");
+    return;
+  }
+  if (counted[name] !== asked) return;
+  const badge = badgeOf(name);
+  setText(badge, `${answer.used}/${answer.limit}`);
+  badge.title = t("label.tokens", answer);
+  badge.classList.toggle("ink-over", answer.used > 75);
+}
+
+function badgeOf(name) {
+  const field = byId(`ink-${name}`);
+  let badge = field.querySelector(".ink-tokens");
+  if (!badge) {
+    badge = el("span", { className: "ink-tokens", id: `ink-${name}-tokens` });
+    field.append(badge);
+  }
+  return badge;
+}

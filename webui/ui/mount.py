@@ -1,0 +1,75 @@
+"""Puts the user interface and its files into the server's application."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from fastapi import FastAPI
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from webui.core.request import PARAMETERS
+from webui.ui.bindings import choices_of, initial_value
+from webui.ui.page import PageHead, head_tags
+from webui.ui.services import UiServices
+from webui.ui.text import translations
+from webui.ui.theme import theme
+
+ASSETS = Path(__file__).parent / "assets"
+ASSETS_PATH = "/ink"
+"""Where our files are served; "/assets" belongs to Gradio's own."""
+
+FIXED_CHOICES = frozenset({"samplers", "schedules", "noise_sources"})
+"""Menus that stay the same while the server runs; models come and go."""
+
+
+class Assets(StaticFiles):
+    """Our files; a browser keeps them but asks each time whether they changed."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """The file, or 304 when the browser has it already."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def mount(app: FastAPI, blocks: gr.Blocks, services: UiServices) -> FastAPI:
+    """Serves `blocks` at "/" and our files at `ASSETS_PATH`; routes added before stay in front."""
+    app.mount(ASSETS_PATH, Assets(directory=ASSETS), name="assets")
+    gr.mount_gradio_app(
+        app,
+        blocks,
+        path="/",
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        show_error=False,
+        i18n=translations(services.catalogues),
+        theme=theme(),
+        favicon_path=str(ASSETS / "icon.png"),
+    )
+    tags = head_tags(ASSETS_PATH, services.version, page_data(services))
+    app.add_middleware(PageHead, tags=tags)
+    return app
+
+
+def page_data(services: UiServices) -> str:
+    """What the scripts need before they ask the server: languages and the table of parameters."""
+    names = services.names()
+    table = {
+        name: {
+            "kind": row.kind,
+            "minimum": row.minimum,
+            "maximum": row.maximum,
+            "step": row.step,
+            "default": initial_value(row, names),
+            "choices": choices_of(names, row.choices) if row.choices in FIXED_CHOICES else None,
+        }
+        for name, row in PARAMETERS.items()
+    }
+    return json.dumps({"languages": list(services.catalogues), "parameters": table})

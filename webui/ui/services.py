@@ -1,0 +1,53 @@
+"""What the user interface needs from the server, as plain callables and values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.requests import Request
+
+from webui.core.errors import Message
+from webui.core.request import GenerationRequest
+from webui.core.validation import Names
+
+
+class Model(Protocol):
+    """A checkpoint as the form sees it.
+
+    `native_size` is (width, height) in pixels; `defaults` are request fields that suit the model.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name in the model library; the value of the request's `checkpoint`."""
+
+    @property
+    def native_size(self) -> tuple[int, int]:
+        """The size it was trained on, in pixels."""
+
+    @property
+    def defaults(self) -> Mapping[str, object]:
+        """Request fields to start with."""
+
+
+@dataclass(frozen=True)
+class UiServices:
+    """The composition root fills this in; nothing in `webui.ui` knows where it comes from.
+
+    `catalogues`: language code -> key -> text, English first. `submit` puts a request into the
+    queue for an owner and returns the job's id. `owner_of` and `language_of` read a browser's
+    request. `translate` turns a message into text of a language. `refresh` reads the model
+    folders again.
+    """
+
+    catalogues: Mapping[str, Mapping[str, str]]
+    names: Callable[[], Names]
+    models: Callable[[], Sequence[Model]]
+    refresh: Callable[[], None]
+    submit: Callable[[str, GenerationRequest], str]
+    owner_of: Callable[[Request], str]
+    language_of: Callable[[Request], str]
+    translate: Callable[[Message, str], str]
+    version: str

@@ -1,0 +1,157 @@
+"""The txt2img tab: prompt, settings, results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from webui.ui.bindings import Form
+from webui.ui.markup import Markup, button, element, icon_button, joined, place, switch, words
+from webui.ui.text import t
+
+
+@dataclass(frozen=True)
+class Txt2Img:
+    """The buttons of the tab that do something on the server or with the form."""
+
+    generate: gr.Button
+    swap: gr.Button
+    random_seed: gr.Button
+    reuse_seed: gr.Button
+
+
+def build_txt2img(form: Form) -> Txt2Img:
+    """Places the tab's controls. On a narrow page the results stand between the two columns."""
+    with gr.Row(elem_id="ink-desk"):
+        with gr.Column(elem_id="ink-compose", min_width=0):
+            form.place("prompt")
+            form.place("negative_prompt")
+            with gr.Row(elem_id="ink-actions"):
+                generate = gr.Button(
+                    t("button.generate"), variant="primary", elem_id="ink-generate", min_width=0
+                )
+                gr.Button(t("button.interrupt"), elem_id="ink-interrupt", min_width=0)
+                gr.Button(t("button.skip"), elem_id="ink-skip", min_width=0)
+            place(_notices())
+        with gr.Column(elem_id="ink-results", min_width=0):
+            place(_results())
+        with gr.Column(elem_id="ink-settings", min_width=0):
+            buttons = _settings(form)
+    swap, random_seed, reuse_seed = buttons
+    return Txt2Img(generate, swap, random_seed, reuse_seed)
+
+
+def _settings(form: Form) -> tuple[gr.Button, gr.Button, gr.Button]:
+    with gr.Row(elem_classes="ink-row"):
+        form.place("sampler")
+        form.place("schedule")
+    with gr.Row(elem_classes="ink-row"):
+        form.place("steps")
+        form.place("cfg_scale")
+    with gr.Row(elem_classes=["ink-row", "ink-row-tool"]):
+        form.place("width")
+        swap = _icon("swap")
+        form.place("height")
+    with gr.Row(elem_classes="ink-row"):
+        form.place("batch_count")
+        form.place("batch_size")
+    with gr.Row(elem_classes=["ink-row", "ink-row-seed"]):
+        form.place("seed")
+        random_seed = _icon("random_seed")
+        reuse_seed = _icon("reuse_seed")
+    place(_fold())
+    with gr.Column(elem_id="ink-advanced", min_width=0):
+        with gr.Row(elem_classes="ink-row"):
+            form.place("clip_skip")
+            form.place("eta")
+        with gr.Row(elem_classes="ink-row"):
+            form.place("noise_source")
+            form.place("vae")
+    return swap, random_seed, reuse_seed
+
+
+def _icon(name: str) -> gr.Button:
+    return gr.Button(
+        t(f"button.{name}"),
+        elem_id=f"ink-{name}".replace("_", "-"),
+        elem_classes=["ink-icon", f"ink-icon-{name}".replace("_", "-")],
+        min_width=0,
+        scale=0,
+    )
+
+
+def _fold() -> Markup:
+    """Opens and closes the column below it.
+
+    Gradio's accordion draws its fields only once it was opened: a message about such a field
+    would have no place before.
+    """
+    return words(
+        "button", "label.advanced", type="button", id="ink-advanced-toggle",
+        aria_controls="ink-advanced", aria_expanded="false",
+    )  # fmt: skip
+
+
+def _notices() -> Markup:
+    problems = element("p", id="ink-problems", role="alert", hidden="hidden")
+    suggestion = element(
+        "p", element("span"), button("button.use_defaults"), id="ink-suggestion", hidden="hidden"
+    )
+    return joined(problems, suggestion)
+
+
+def _results() -> Markup:
+    progress = element(
+        "div",
+        element("div", element("div", class_="ink-bar-fill"), class_="ink-bar"),
+        element(
+            "div",
+            element("span", class_="ink-phase"),
+            element("span", class_="ink-eta"),
+            class_="ink-progress-text",
+        ),
+        id="ink-progress", role="progressbar", aria_valuemin="0", aria_valuemax="100",
+        data_state="idle", data_job="",
+    )  # fmt: skip
+    stage = element(
+        "div",
+        element("button", type="button", id="ink-stage-open", data_i18n_label="button.open"),
+        _welcome(),
+        id="ink-stage", data_state="empty",
+    )  # fmt: skip
+    gallery = element("div", id="ink-gallery", role="list", data_i18n_label="label.results")
+    tools = element(
+        "div",
+        button("button.reuse_settings", data_action="settings"),
+        button("button.reuse_this_seed", data_action="seed"),
+        element("span", class_="ink-space"),
+        icon_button("copy", "button.copy_infotext", data_action="copy"),
+        icon_button("open", "button.open", data_action="open"),
+        icon_button("download", "button.download", data_action="download"),
+        id="ink-picture-tools", hidden="hidden",
+    )  # fmt: skip
+    unsaved = element("p", id="ink-unsaved", role="alert", hidden="hidden")
+    infotext = element("pre", id="ink-infotext", hidden="hidden", tabindex="0")
+    return joined(progress, stage, gallery, tools, unsaved, infotext, _queue())
+
+
+def _welcome() -> Markup:
+    return element(
+        "div",
+        words("p", "welcome.title", class_="ink-welcome-title"),
+        element("div", id="ink-examples"),
+        id="ink-welcome",
+    )
+
+
+def _queue() -> Markup:
+    scopes = {"mine": "queue.mine", "all": "queue.all"}
+    head = element(
+        "header",
+        words("h2", "label.queue"),
+        element("span", id="ink-queue-count", class_="ink-count"),
+        element("span", class_="ink-space"),
+        switch("ink-queue-scope", scopes, "mine"),
+    )
+    return element("section", head, element("ol", id="ink-queue-rows"), id="ink-queue")
