@@ -38,6 +38,10 @@ class Trouble(Exception):  # noqa: N818 - it is what the person is told, not a f
     """A step that failed; carries the sentence that says why and what to do next."""
 
 
+class Puzzle(Trouble):
+    """A failure of pip that its words do not explain."""
+
+
 def main(arguments: list[str]) -> int:
     """Installs what is missing, then becomes the program. Returns the exit status."""
     try:
@@ -53,9 +57,6 @@ def main(arguments: list[str]) -> int:
         say_line(say("launcher.interrupted"), sys.stderr)
         return INTERRUPTED
     return become([str(PYTHON), "-m", "webui.cli", *arguments])
-
-
-# --- what is there ------------------------------------------------------------------------------
 
 
 def check_python() -> None:
@@ -97,34 +98,45 @@ def is_installed(wanted: dict[str, str]) -> bool:
     return all(wanted[key] in ("", found.get(key)) for key in ("extras", "torch_index"))
 
 
-# --- installing ---------------------------------------------------------------------------------
-
-
 def install(extras: str, index: str) -> None:
     """Makes `.venv` and fills it, in steps that may each be repeated."""
-    steps = Steps(total=4)
+    steps = Steps()
     steps.begin("launcher.step_check")
     check_disk(index)
     steps.begin("launcher.step_venv")
-    make_venv()
+    new = make_venv()
     STAMP.unlink(missing_ok=True)
+    try:
+        fill_venv(steps, extras, index)
+    except Puzzle:
+        if new:
+            raise
+        # A run that was killed can leave a package half unpacked, which no pip repairs.
+        steps.number = 1
+        steps.begin("launcher.step_anew")
+        make_venv(anew=True)
+        fill_venv(steps, extras, index)
+    STAMP.write_text(json.dumps(wanted_stamp(extras, index)), "utf-8")
+    say_line(say("launcher.installed", seconds=round(steps.elapsed())))
+
+
+def fill_venv(steps: Steps, extras: str, index: str) -> None:
+    """Installs torch, then the program with everything else that it needs."""
     steps.begin("launcher.step_torch")
     # What torch itself needs comes from the usual index in the next step: the other has torch.
     other = ["--no-deps", "--force-reinstall", "--index-url", index] if index else []
     pip_install(["torch", *other])
     steps.begin("launcher.step_packages")
     pip_install(["--editable", f".{extras}"])
-    aside = STAMP.with_suffix(".part")
-    aside.write_text(json.dumps(wanted_stamp(extras, index)), "utf-8")
-    aside.replace(STAMP)
-    say_line(say("launcher.installed", seconds=round(steps.elapsed())))
 
 
 class Steps:
     """Announces steps: which of how many, and the time since the first."""
 
-    def __init__(self, total: int) -> None:
-        self.total, self.number, self.start = total, 0, time.monotonic()
+    total = 4
+
+    def __init__(self) -> None:
+        self.number, self.start = 0, time.monotonic()
 
     def elapsed(self) -> float:
         """Seconds since the first step."""
@@ -150,10 +162,12 @@ def check_disk(index: str) -> None:
             say_line(say("launcher.no_nvidia"))
 
 
-def make_venv() -> None:
-    """Makes `.venv` with a pip in it, anew when an interrupted run left half of one."""
-    if PYTHON.exists() and quiet([str(PYTHON), "-m", "pip", "--version"]) == 0:
-        return
+def make_venv(anew: bool = False) -> bool:
+    """Makes `.venv` with a pip in it, unless there is one. Returns whether it is new."""
+    null = subprocess.DEVNULL
+    has_pip = [str(PYTHON), "-m", "pip", "--version"]
+    if not anew and PYTHON.exists() and not subprocess.call(has_pip, stdout=null, stderr=null):
+        return False
     if not (VENV / "pyvenv.cfg").exists() and any(not path.is_dir() for path in VENV.rglob("*")):
         raise Trouble(say("launcher.venv_foreign", folder=str(VENV)))
     done = subprocess.run(
@@ -164,7 +178,7 @@ def make_venv() -> None:
         check=False,
     )
     if done.returncode == 0:
-        return
+        return True
     text = done.stdout.strip()
     if "ensurepip" in text or "No module named venv" in text:
         raise Trouble(say("launcher.no_venv", command=venv_fix()))
@@ -192,7 +206,9 @@ def pip_install(what: list[str]) -> None:
     command += ["--constraint", "constraints.txt", *what]
     status, tail = tee(command)
     if status != 0:
-        raise Trouble(say(pip_trouble(tail), folder=str(REPOSITORY), tail=tail[-600:]))
+        key = pip_trouble(tail)
+        kind = Puzzle if key == "launcher.pip_failed" else Trouble
+        raise kind(say(key, folder=str(REPOSITORY), tail=tail[-600:]))
 
 
 def pip_trouble(tail: str) -> str:
@@ -230,9 +246,6 @@ def tee(command: list[str]) -> tuple[int, str]:
         raise
 
 
-# --- running ------------------------------------------------------------------------------------
-
-
 def become(command: list[str]) -> int:
     """Replaces this process by `command`; on Windows, which cannot, waits for it."""
     sys.stdout.flush()
@@ -256,16 +269,6 @@ def without_option(arguments: list[str], name: str) -> tuple[str, list[str]]:
         if argument.startswith(f"{name}="):
             return argument.partition("=")[2], arguments[:at] + arguments[at + 1 :]
     return "", arguments
-
-
-def quiet(command: list[str]) -> int:
-    """Runs `command` without showing its output. Returns its exit status."""
-    return subprocess.run(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
-    ).returncode
-
-
-# --- words --------------------------------------------------------------------------------------
 
 
 def say(key: str, **values: object) -> str:

@@ -261,6 +261,28 @@ def test_half_an_environment_is_made_anew(copy: Copy) -> None:
     assert "asked" in done.stderr
 
 
+def test_an_environment_that_pip_cannot_repair_is_made_anew(ready: Copy) -> None:
+    ready.write("fake/venv/__main__.py", FAKE_VENV.format(words="asked for anew"))
+    ready.write("fake/venv/__init__.py", "")
+    done = ready.run(
+        PIP_STATUS="2",
+        PIP_WORDS="TypeError: expected string, got 'NoneType'",
+        PYTHONPATH=str(ready.folder / "fake"),
+    )
+    assert done.returncode == 1
+    assert "asked for anew" in done.stderr
+
+
+def test_an_environment_is_kept_when_the_network_fails(ready: Copy) -> None:
+    ready.write("fake/venv/__main__.py", FAKE_VENV.format(words="asked for anew"))
+    ready.write("fake/venv/__init__.py", "")
+    done = ready.run(
+        PIP_STATUS="1", PIP_WORDS="Read timed out.", PYTHONPATH=str(ready.folder / "fake")
+    )
+    assert "asked for anew" not in done.stderr
+    assert (ready.folder / ".venv" / "pyvenv.cfg").exists()
+
+
 def test_a_folder_of_that_name_which_is_no_environment_is_left_alone(copy: Copy) -> None:
     copy.write(".venv/notes.txt", "mine")
     done = copy.run()

@@ -142,3 +142,28 @@ def test_a_batch_beyond_memory_is_refused_before_it_is_queued(tmp_path, starter_
     assert problem.field == "batch_size"
     smaller = wanted.model_copy(update={"batch_size": problem.values["fits"]})
     check_fits(smaller, entry, 500 * 10**6)
+
+
+def test_a_model_that_cannot_be_read_is_named_and_the_one_before_stays(tmp_path, starter_models):
+    import shutil
+
+    from tests.running_server import running
+
+    models = tmp_path / "models"
+    shutil.copytree(starter_models / "starter", models / "starter")
+    broken = models / "checkpoints" / "broken"
+    shutil.copytree(starter_models / "starter", broken)
+    weights = broken / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5_000_000])
+    with running(tmp_path / "data", models_dir=models) as server:
+        server.ready()
+        good = server.submit(prompt="a cat", checkpoint="starter")
+        assert server.finished(good["id"])["state"] == "done"
+        job = server.submit(prompt="a cat", checkpoint="broken")
+        assert server.finished(job["id"])["state"] == "failed"
+        told = server.ask(f"/api/jobs/{job['id']}", accept_language="zh-CN").json["error"]
+        assert str(weights) in told["text"]
+        assert "损坏" in told["text"]
+        assert server.ask("/api/session").json["worker"]["checkpoint"] == "starter"
+        again = server.submit(prompt="a cat", checkpoint="starter")
+        assert server.finished(again["id"])["state"] == "done"

@@ -10,6 +10,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request,
 PATIENCE = 60_000
 """Milliseconds that a test waits for a picture on a busy machine."""
 
+POLL = 50
+"""Milliseconds between two looks at the store."""
+
 expect.set_options(timeout=PATIENCE)
 
 LONG = {"steps": "150", "batch_count": "40"}
@@ -68,6 +71,23 @@ class Studio:
         self.fill(**values)
         self.press("generate")
 
+    def draw(self, **values: str) -> str:
+        """Generates, waits for the pictures, and returns their job's id.
+
+        It looks at the store: a small job may run for less time than a page is looked at.
+        """
+        known = {picture["id"] for picture in self.pictures()}
+        self.generate(**values)
+        for _ in range(PATIENCE // POLL):
+            newest = next(iter(self.pictures()), {"id": ""})
+            if newest["id"] not in {"", *known} and not self.active_jobs():
+                picture = self.page.locator(f'#ink-gallery img[data-picture="{newest["id"]}"]')
+                expect(picture).to_be_visible()
+                self.idle()
+                return str(newest["job_id"])
+            self.page.wait_for_timeout(POLL)
+        raise AssertionError("no picture came")
+
     def get(self, path: str, **parameters: Any) -> Any:
         """An answer of the server's API."""
         answer = self.page.request.get(self.url + path, params=parameters)
@@ -84,10 +104,10 @@ class Studio:
     def cancel_all(self) -> None:
         for job in reversed(self.active_jobs()):
             self.page.request.post(f"{self.url}/api/jobs/{job['id']}/cancel", data={})
-        for _ in range(200):
+        for _ in range(PATIENCE // POLL):
             if not self.active_jobs():
                 return
-            self.page.wait_for_timeout(100)
+            self.page.wait_for_timeout(POLL)
         raise AssertionError("a cancelled job does not end")
 
     def running_job(self) -> str:

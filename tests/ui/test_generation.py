@@ -26,9 +26,7 @@ def test_a_prompt_becomes_a_picture_with_its_data(
 ) -> None:
     studio = open_studio(lang)
     before = len(studio.pictures())
-    studio.generate(prompt=prompt, steps="8", seed="42", batch_count="1")
-    job = studio.running_job()
-    studio.idle()
+    job = studio.draw(prompt=prompt, steps="8", seed="42", batch_count="1")
     newest = studio.pictures()[0]
     assert newest["job_id"] == job
     assert len(studio.pictures()) == before + 1
@@ -96,7 +94,7 @@ def test_skip_gives_up_one_picture_and_goes_on(studio: Studio) -> None:
     studio.idle()
     assert studio.get(f"/api/jobs/{job}")["state"] == "done"
     made = [picture["index"] for picture in studio.pictures() if picture["job_id"] == job]
-    assert made == [1]
+    assert len(made) == 1
 
 
 def test_generate_always_enqueues_and_counts_what_waits(studio: Studio) -> None:
@@ -118,9 +116,9 @@ def test_keys_generate_skip_and_interrupt(studio: Studio) -> None:
     studio.field("prompt").press("Control+Enter")
     job = studio.running_job()
     expect(studio.page.locator("#ink-progress .ink-phase")).to_contain_text("step")
-    studio.field("prompt").press("Alt+Enter")
-    skipped = studio.page.locator("#ink-progress .ink-phase", has_text="step")
-    expect(skipped).to_be_visible()
+    with studio.page.expect_response(f"**/api/jobs/{job}/skip") as answer:
+        studio.field("prompt").press("Alt+Enter")
+    assert answer.value.ok
     studio.field("prompt").press("Escape")
     studio.idle()
     assert studio.get(f"/api/jobs/{job}")["state"] == "cancelled"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.ui.studio import Studio
+from tests.ui.studio import LONG, Studio
 
 pytestmark = pytest.mark.browser
 
@@ -16,10 +16,7 @@ ATTACK = "<img src=x onerror=\"document.title='owned'\"><script>window.owned=1</
 
 
 def draw(studio: Studio, prompt: str, **values: str) -> str:
-    studio.generate(prompt=prompt, steps="2", **values)
-    job = studio.running_job()
-    studio.idle()
-    return job
+    return studio.draw(prompt=prompt, steps="2", **values)
 
 
 def open_history(studio: Studio) -> None:
@@ -44,7 +41,7 @@ def test_history_finds_reuses_and_runs_again(studio: Studio) -> None:
     open_history(studio)
     detail.locator('[data-action="rerun"]').click()
     expect(studio.page.locator("#ink-infotext")).to_contain_text("umbrellaword")
-    studio.idle()
+    expect(studio.page.locator("#ink-stage")).to_have_attribute("data-state", "picture")
     newest = studio.pictures()[0]
     assert len(studio.pictures()) == before + 1
     assert (newest["seed"], newest["settings"]["prompt"]) == (31415, "a turtle with umbrellaword")
@@ -67,6 +64,8 @@ def test_history_has_pages(studio: Studio) -> None:
 
 def test_the_viewer_walks_through_pictures_and_escape_only_closes_it(studio: Studio) -> None:
     draw(studio, "a mushroom", batch_count="2", seed="10")
+    studio.generate(**LONG)
+    job = studio.running_job()
     studio.press("stage-open")
     viewer = studio.page.locator("#ink-viewer")
     expect(viewer).to_be_visible()
@@ -77,6 +76,7 @@ def test_the_viewer_walks_through_pictures_and_escape_only_closes_it(studio: Stu
     expect(viewer.locator("img")).to_have_attribute("data-picture", first or "")
     studio.page.keyboard.press("Escape")
     expect(viewer).to_be_hidden()
+    assert studio.get(f"/api/jobs/{job}")["state"] == "running"
 
 
 def test_a_picture_is_downloaded_with_its_name(studio: Studio) -> None:

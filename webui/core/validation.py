@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from webui.core.catalogue import BUILTIN, Catalogue
 from webui.core.errors import InvalidRequest, Message
+from webui.core.parameters import Parameter
 from webui.core.request import AUTOMATIC, PARAMETERS, RANDOM_SEED, GenerationRequest
 
 SHOWN_CHARACTERS = 60
@@ -106,17 +107,21 @@ def problem_of(detail: ErrorDetails) -> Message:
         return Message("error.unknown_field", {"got": shorten(field or "")}, field)
     if kind == "multiple_of":
         return Message("error.multiple", {"got": got, "step": context["multiple_of"]}, field)
-    if parameter.name == "seed":
-        return Message(
-            "error.seed", {"got": shorten(got), "high": int(parameter.maximum or 0)}, field
-        )
     if parameter.minimum is not None:
-        values = {"got": shorten(got), "low": parameter.minimum, "high": parameter.maximum}
-        whole = parameter.kind == "integer"
-        return Message("error.range_whole" if whole else "error.range", values, field)
+        return _number_problem(parameter, got)
     if parameter.choices and kind == "literal_error":
         return Message("error.choice", {"got": shorten(got), "choices": context["expected"]}, field)
     return Message("error.text", {"got": shorten(got)}, field)
+
+
+def _number_problem(parameter: Parameter, got: object) -> Message:
+    low, high = parameter.minimum, parameter.maximum
+    if parameter.name == "seed":
+        return Message("error.seed", {"got": shorten(got), "high": high}, parameter.name)
+    if got in (None, ""):
+        return Message("error.number_missing", {"low": low, "high": high}, parameter.name)
+    key = "error.range_whole" if parameter.kind == "integer" else "error.range"
+    return Message(key, {"got": shorten(got), "low": low, "high": high}, parameter.name)
 
 
 def shorten(value: object) -> str:

@@ -15,6 +15,7 @@ def create_app(services: HttpServices) -> FastAPI:
         version=services.version,
         docs_url="/api/docs",
         redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
         openapi_url="/api/openapi.json",
     )
     for part in (session, jobs, pictures, events, login):

@@ -13,7 +13,6 @@ from starlette.concurrency import run_in_threadpool
 
 from webui.http.identity import language_of, owner_of
 from webui.http.services import HttpServices
-from webui.services.localised import localised
 
 HEARTBEAT_SECONDS = 20.0
 """A comment this often keeps proxies from closing a quiet stream."""
@@ -43,7 +42,7 @@ async def _stream(
     """Subscribes first and takes the snapshot then, so that nothing falls between the two."""
     async with services.hub.subscribe(owner, after) as subscription:
         snapshot = await run_in_threadpool(services.jobs.snapshot, owner)
-        yield _event("snapshot", localised(snapshot, services.localiser, language))
+        yield _event("snapshot", services.localise(snapshot, language))
         upcoming = asyncio.ensure_future(subscription.__anext__())
         try:
             while True:
@@ -55,7 +54,7 @@ async def _stream(
                     event = upcoming.result()
                 except StopAsyncIteration:
                     return
-                data = localised(dict(event.payload), services.localiser, language)
+                data = services.localise(dict(event.payload), language)
                 yield _event(event.kind, data, event.id)
                 upcoming = asyncio.ensure_future(subscription.__anext__())
         finally:

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Header, Request
 
 from webui.core.validation import complete
-from webui.http.identity import owner_of
+from webui.http.identity import language_of, owner_of
 from webui.http.services import HttpServices
+from webui.services.records import Job
 
 EXAMPLE = {"prompt": "a red apple", "steps": 20, "seed": -1}
 
@@ -18,10 +19,15 @@ def router(services: HttpServices) -> APIRouter:
     routes = APIRouter(prefix="/api/jobs", tags=["jobs"])
     jobs = services.jobs
 
+    def shown(request: Request, job: Job) -> dict[str, Any]:
+        view = jobs.view(job, owner_of(request.headers))
+        return services.localise(view, language_of(request.headers))
+
     @routes.get("")
     def listed(request: Request, scope: Literal["mine", "all"] = "mine") -> dict[str, Any]:
         owner = owner_of(request.headers)
-        return {"jobs": jobs.views(jobs.list(owner, scope), owner)}
+        views = jobs.views(jobs.list(owner, scope), owner)
+        return services.localise({"jobs": list(views)}, language_of(request.headers))
 
     @routes.post("")
     def submit(
@@ -32,27 +38,24 @@ def router(services: HttpServices) -> APIRouter:
         owner = owner_of(request.headers)
         wanted = complete(values, services.names())
         services.check(wanted)
-        return jobs.view(jobs.submit(owner, wanted, idempotency_key=idempotency_key), owner)
+        return shown(request, jobs.submit(owner, wanted, idempotency_key=idempotency_key))
 
     @routes.get("/{job_id}")
     def one(request: Request, job_id: str) -> dict[str, Any]:
-        owner = owner_of(request.headers)
-        return jobs.view(jobs.get(owner, job_id), owner)
+        return shown(request, jobs.get(owner_of(request.headers), job_id))
 
     @routes.post("/{job_id}/cancel")
     def cancel(request: Request, job_id: str) -> dict[str, Any]:
         owner = owner_of(request.headers)
         admin = services.accounts.admin(owner)
-        return jobs.view(jobs.cancel(owner, job_id, admin=admin), owner)
+        return shown(request, jobs.cancel(owner, job_id, admin=admin))
 
     @routes.post("/{job_id}/skip")
     def skip(request: Request, job_id: str) -> dict[str, Any]:
-        owner = owner_of(request.headers)
-        return jobs.view(jobs.skip(owner, job_id), owner)
+        return shown(request, jobs.skip(owner_of(request.headers), job_id))
 
     @routes.post("/{job_id}/rerun")
     def rerun(request: Request, job_id: str) -> dict[str, Any]:
-        owner = owner_of(request.headers)
-        return jobs.view(jobs.rerun(owner, job_id), owner)
+        return shown(request, jobs.rerun(owner_of(request.headers), job_id))
 
     return routes

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from webui.http.identity import owner_of
+from webui.http.identity import language_of, owner_of
 from webui.http.services import HttpServices
 from webui.services.views import picture_view
 
@@ -30,16 +30,18 @@ def router(services: HttpServices) -> APIRouter:
         search: Annotated[str, Query(max_length=MAX_SEARCH)] = "",
     ) -> dict[str, Any]:
         found, total = images.page(owner_of(request.headers), page, size, search.strip())
-        return {
+        answer = {
             "items": [picture_view(picture) for picture in found],
             "total": total,
             "page": page,
             "pages": max(1, ceil(total / size)),
         }
+        return services.localise(answer, language_of(request.headers))
 
     @routes.get("/api/pictures/{picture_id}")
     def one(request: Request, picture_id: str) -> dict[str, Any]:
-        return picture_view(images.get(owner_of(request.headers), picture_id))
+        view = picture_view(images.get(owner_of(request.headers), picture_id))
+        return services.localise(view, language_of(request.headers))
 
     @routes.get("/pictures/{picture_id}.png")
     def file(request: Request, picture_id: str, download: bool = False) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from webui.core.errors import Message
 from webui.core.request import GenerationRequest
@@ -13,6 +14,7 @@ from webui.services.hub import EventHub
 from webui.services.images import ImageStore
 from webui.services.jobs import JobService
 from webui.services.localisation import Localiser
+from webui.services.localised import localised
 from webui.services.models import ModelLibrary
 from webui.services.tokens import TokenCounter
 
@@ -35,3 +37,8 @@ class HttpServices:
     def say(self, message: Message, language: str) -> dict[str, object]:
         """A message as clients get it: key and values for programs, text for people."""
         return {**message.to_json(), "text": self.localiser.message(message, language)}
+
+    def localise(self, view: dict[str, Any], language: str) -> dict[str, Any]:
+        """A view with the texts of its messages in this language."""
+        filled: dict[str, Any] = localised(view, self.localiser, language)
+        return filled

@@ -11,7 +11,6 @@ from webui.core.errors import ModelFileError, NotFound
 from webui.core.request import MAX_PROMPT_CHARACTERS
 from webui.http.identity import LANGUAGE_COOKIE, language_of, owner_of
 from webui.http.services import HttpServices
-from webui.services.localised import localised
 
 YEAR = 365 * 24 * 3600
 
@@ -45,7 +44,7 @@ def router(services: HttpServices) -> APIRouter:
             "version": services.version,
             "language": language,
             "languages": [{"code": c, "name": n} for c, n in localiser.languages.items()],
-            "worker": localised(worker, localiser, language),
+            "worker": services.localise(worker, language),
         }
 
     @routes.get("/messages/{language}")

@@ -10,7 +10,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from html import escape
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -42,7 +42,7 @@ class Stage:
         """Changes what the loading page says; a failed start stays on the page."""
         self._message, self._failed = message, failed
 
-    def present(self, app: FastAPI) -> None:
+    def present(self, app: Starlette) -> None:
         """Puts the application on the stage; called from another thread than the loop's."""
         if self._loop is None:
             return

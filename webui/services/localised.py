@@ -22,7 +22,7 @@ def localised(view: Any, localiser: Localiser, language: str) -> Any:
         if name in MESSAGE_FIELDS and isinstance(value, Mapping) and "key" in value:
             text = localiser.message(Message.from_json(value), language)
             filled[name] = {**value, "text": text}
-        elif name == "request":
+        elif name in ("request", "settings"):
             filled[name] = value  # the person's own words; never ours to translate
         else:
             filled[name] = localised(value, localiser, language)

@@ -111,8 +111,8 @@ def _results() -> Markup:
             element("span", class_="ink-eta"),
             class_="ink-progress-text",
         ),
-        id="ink-progress", role="progressbar", aria_valuemin="0", aria_valuemax="100",
-        data_state="idle", data_job="",
+        id="ink-progress", data_i18n_label="worker.busy", data_state="idle", data_job="",
+        role="progressbar", aria_valuemin="0", aria_valuemax="100",
     )  # fmt: skip
     stage = element(
         "div",

@@ -10,6 +10,7 @@ export class Refusal extends Error {
 
 async function answer(response) {
   if (response.ok) return response.status === 204 ? null : response.json();
+  if (response.status === 401) location.assign("/login"); // the session has ended
   let problems = [];
   try {
     problems = (await response.json()).problems || [];

@@ -11,7 +11,7 @@ export function startKeys() {
       if (event.isComposing || viewerOpen()) return; // an input method uses these keys itself
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) run(event, generate);
       else if (event.key === "Enter" && event.altKey) run(event, skip);
-      else if (event.key === "Escape" && !menuOpen()) run(event, interrupt);
+      else if (event.key === "Escape" && !closesSomething(event.target)) run(event, interrupt);
     },
     true,
   );
@@ -27,6 +27,7 @@ function generate() {
   byId("ink-generate").click();
 }
 
-function menuOpen() {
-  return Boolean(document.querySelector("ul[role=listbox]"));
+// Menus and the search field use Escape themselves.
+function closesSomething(target) {
+  return target.matches("select, input[type=search]") || document.querySelector("ul[role=listbox]");
 }

@@ -1,5 +1,7 @@
 // The server's state as it comes by events, and who wants to hear of changes.
 
+import { get } from "./api.js";
+
 const listeners = new Set();
 
 export const live = {
@@ -114,7 +116,7 @@ export function connect() {
           changed("connection", null);
         }
         if (source.readyState !== EventSource.CLOSED) return;
-        setTimeout(open, pause);
+        setTimeout(() => get("/api/session").then(open, open), pause); // ended session: to the login
         pause = Math.min(pause * 2, 8000);
       });
       source.addEventListener("open", () => {

@@ -13,6 +13,9 @@ export function startProgress() {
     if (kind === "job" && payload.mine && payload.error && payload.state !== "running") {
       banner(sentence(payload.error));
     }
+    if (kind === "worker" && payload.state === "failed" && payload.message) {
+      banner(sentence(payload.message));
+    }
   });
   draw();
 }
