@@ -12,14 +12,18 @@ from dataclasses import dataclass
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import avg_pool2d
 
 from webui.engine.bundle import ModelBundle
 from webui.engine.latents import decode_float, to_pixels
 
-GRID = 16
-SMOOTHNESS = (1, 2, 4, 8, 8)
-"""Sizes of the grids from which the random latents are enlarged: from flat to busy."""
+SIDE = 128
+PICTURES = 3
+PATCHES = 24
+SATURATED = 0.4
+"""What the map is fitted to: a few pictures of this many overlapping rectangles, some of them in
+the strongest colours. Random latents would not do: real ones fill only a part of their space.
+"""
 
 LONGEST_SIDE = 256
 JPEG_QUALITY = 80
@@ -52,21 +56,37 @@ class PreviewMap:
 
 @torch.inference_mode()
 def fit_preview(bundle: ModelBundle) -> PreviewMap:
-    """Fits the map to the bundle's decoder: least squares over decoded random smooth latents.
+    """Fits the map to the bundle's VAE: least squares over synthetic pictures, there and back.
 
-    Takes as long as a few pictures of 128x128 pixels take to decode. The same bundle gives the
-    same map, but for rounding.
+    Takes as long as a few pictures of 128x128 pixels take to encode and decode. The same bundle
+    gives the same map, but for rounding.
     """
     generator = torch.Generator().manual_seed(0)
-    device, dtype = bundle.device.torch_device, bundle.device.dtype
-    inputs, colours = [], []
-    for side in SMOOTHNESS:
-        coarse = torch.randn(1, bundle.latent_channels, side, side, generator=generator)
-        latent = interpolate(coarse, size=(GRID, GRID), mode="bilinear")
-        image = decode_float(bundle, latent.to(device, dtype)).float().cpu()
-        inputs.append(latent[0].flatten(1).T)
-        colours.append(avg_pool2d(image.clamp(-1, 1), bundle.vae_factor)[0].flatten(1).T)
-    x = torch.cat(inputs)
+    latents, colours = [], []
+    for index in range(PICTURES):
+        picture = patchwork(generator, white=index % 2 == 0).to(
+            bundle.device.torch_device, bundle.vae.dtype
+        )
+        latent = bundle.vae.encode(picture[None]).latent_dist.mode() * bundle.latent_scale
+        decoded = decode_float(bundle, latent).float().cpu().clamp(-1, 1)
+        latents.append(latent[0].float().cpu().flatten(1).T)
+        colours.append(avg_pool2d(decoded, bundle.vae_factor)[0].flatten(1).T)
+    x = torch.cat(latents).nan_to_num()
     padded = torch.cat([x, torch.ones(len(x), 1)], dim=1)
     solution = torch.linalg.lstsq(padded, torch.cat(colours).nan_to_num()).solution
     return PreviewMap(solution[:-1], solution[-1], bundle.vae_factor)
+
+
+def patchwork(generator: torch.Generator, *, white: bool) -> Tensor:
+    """(3, SIDE, SIDE) in [-1, 1]: rectangles of random colours on white or on a random colour."""
+    picture = torch.ones(3, SIDE, SIDE)
+    if not white:
+        picture *= torch.rand(3, 1, 1, generator=generator) * 2 - 1
+    for _ in range(PATCHES):
+        left, top = torch.randint(0, SIDE, (2,), generator=generator).tolist()
+        width, height = torch.randint(SIDE // 16, SIDE // 2, (2,), generator=generator).tolist()
+        colour = torch.rand(3, 1, 1, generator=generator) * 2 - 1
+        if float(torch.rand((), generator=generator)) < SATURATED:
+            colour = colour.sign()
+        picture[:, top : top + height, left : left + width] = colour
+    return picture
