@@ -32,8 +32,33 @@ def test_a_page_says_what_is_loading_until_the_application_is_presented():
         thread.start()
         thread.join()
         assert browser.get("/").json() == "the application"
+        assert browser.get("/?opening").json() == "the application"
         assert lived == ["began"]
     assert lived == ["began", "ended"]
+
+
+def test_a_page_that_asks_again_waits_for_news_and_is_sent_on():
+    stage = Stage(Localiser())
+    app = FastAPI()
+    answers = []
+    with TestClient(stage) as browser:
+
+        def wait():
+            answers.append(browser.get("/?opening", follow_redirects=False))
+
+        first = threading.Thread(target=wait)
+        first.start()
+        first.join(0.3)
+        assert first.is_alive(), "it answered although there was no news"
+        stage.say(Message("loading.interface"))
+        first.join(30)
+        assert Localiser().text("loading.interface", "en") in answers[0].text
+        second = threading.Thread(target=wait)
+        second.start()
+        second.join(0.3)
+        threading.Thread(target=stage.present, args=(app,)).start()
+        second.join(30)
+    assert (answers[1].status_code, answers[1].headers["location"]) == (303, "/")
 
 
 def test_a_failed_start_stays_on_the_page():

@@ -30,9 +30,12 @@ animation:go 1.2s ease-in-out infinite}
 """
 
 
-def plain_page(language: str, title: str, body: str, *, reload_seconds: int = 0) -> str:
-    """The page as HTML. `title` and `body` are HTML already; `language` is escaped here."""
-    refresh = f'<meta http-equiv="refresh" content="{reload_seconds}">' if reload_seconds else ""
+def plain_page(language: str, title: str, body: str, *, again: str = "") -> str:
+    """The page as HTML. `title` and `body` are HTML already; `language` is escaped here.
+
+    `again`: the address that the page asks for by itself at once; it stays until the answer.
+    """
+    refresh = f'<meta http-equiv="refresh" content="0;url={again}">' if again else ""
     return (
         f'<!doctype html><html lang="{escape(language)}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'

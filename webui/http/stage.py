@@ -7,12 +7,12 @@ application on it, and runs that application's lifespan, which uvicorn has alrea
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from html import escape
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webui.core.errors import Message
@@ -20,7 +20,10 @@ from webui.http.identity import language_of
 from webui.http.plain_page import plain_page
 from webui.services.localisation import Localiser
 
-RELOAD_SECONDS = 1
+WAITING = b"opening"
+"""The query with which the loading page asks again: that answer waits until there is news."""
+
+WAIT_SECONDS = 10.0
 API_PATHS = ("/api/", "/sdapi/", "/internal/")
 """What programs ask; they get a status to try again, not a page."""
 
@@ -37,10 +40,12 @@ class Stage:
         self._failed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lifespans = AsyncExitStack()
+        self._news: asyncio.Event | None = None
 
     def say(self, message: Message, *, failed: bool = False) -> None:
         """Changes what the loading page says; a failed start stays on the page."""
         self._message, self._failed = message, failed
+        self._tell()
 
     def present(self, app: Starlette) -> None:
         """Puts the application on the stage; called from another thread than the loop's."""
@@ -49,6 +54,13 @@ class Stage:
         entering = self._lifespans.enter_async_context(app.router.lifespan_context(app))
         asyncio.run_coroutine_threadsafe(entering, self._loop).result()
         self._app = app
+        self._tell()
+
+    def _tell(self) -> None:
+        """Answers all waiting pages."""
+        if self._loop is not None and self._news is not None:
+            news, self._news = self._news, asyncio.Event()
+            self._loop.call_soon_threadsafe(news.set)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one connection (ASGI)."""
@@ -57,12 +69,16 @@ class Stage:
         elif self._app is not None:
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await self._loading_page(scope)(scope, receive, send)
+            if scope["query_string"] == WAITING and self._news is not None:
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), WAIT_SECONDS)
+            answer = self._loading_page(scope) if self._app is None else _home(scope)
+            await answer(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1013})
 
     async def _live(self, receive: Receive, send: Send) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._news = asyncio.get_running_loop(), asyncio.Event()
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -77,7 +93,12 @@ class Stage:
         if scope["path"].startswith(API_PATHS):
             return JSONResponse({"detail": text}, 503, headers={**caching, "retry-after": "1"})
         bar = "" if self._failed else '<div class="bar"></div>'
-        again = 0 if self._failed else RELOAD_SECONDS
-        page = plain_page(language, escape(text), bar, reload_seconds=again)
+        again = "" if self._failed else f"?{WAITING.decode()}"
+        page = plain_page(language, escape(text), bar, again=again)
         status = 500 if self._failed else 200
         return HTMLResponse(page, status, headers={**caching, "x-inkstone-state": "loading"})
+
+
+def _home(scope: Scope) -> ASGIApp:
+    """Sends a page that has waited to the application, without the query."""
+    return RedirectResponse(scope["path"], 303)
