@@ -210,11 +210,19 @@ def test_pips_words_are_understood(words: str, key: str) -> None:
     assert app.pip_trouble(words) == key
 
 
+WITH_CTRL_C = """\
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+"""Runs a script that Ctrl+C reaches: a shell switches it off for what it runs in its background."""
+
+
 @pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 def test_an_interrupted_install_goes_on_next_time(ready: Copy) -> None:
     waiting = ready.folder / "waiting"
     child = subprocess.Popen(
-        [sys.executable, "app.py"],
+        [sys.executable, "-c", WITH_CTRL_C, "app.py"],
         cwd=ready.folder,
         env=ready.environment(PIP_WAITS=str(waiting)),
         stdout=subprocess.PIPE,

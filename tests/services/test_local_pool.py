@@ -117,6 +117,15 @@ def test_a_worker_that_never_gets_ready_is_given_up_with_its_last_words(make_poo
     assert message.values["tail"] == "no device of the wanted kind"
 
 
+def test_a_worker_that_was_given_up_is_tried_again_later(make_pool, monkeypatch):
+    monkeypatch.setenv("ECHO_REFUSES", "1")
+    _, ear = make_pool(given_up_pause=0.2)
+    while ear.until(WorkerDied)[1][1].restarting:
+        pass
+    monkeypatch.delenv("ECHO_REFUSES")
+    ear.until(WorkerReady)
+
+
 def test_a_command_that_does_not_exist(make_pool, tmp_path):
     _, ear = make_pool(command=[str(tmp_path / "nothing")])
     deaths = [ear.until(WorkerDied)[1][1] for _ in range(5)]

@@ -31,6 +31,9 @@ STABLE_SECONDS = 60.0
 """A process that lived that long ends the row."""
 
 MAX_FAILED_STARTS = 5
+"""After so many in a row people are told, and the next ones come far apart."""
+
+GIVEN_UP_SECONDS = 60.0
 CLOSE_SECONDS = 10.0
 EXIT_SECONDS = 1.0
 """How long a process may take to end after it closed its pipe."""
@@ -45,6 +48,7 @@ class LocalPoolOptions:
     size: int = 1
     command: Sequence[str] = WORKER_COMMAND
     back_off: Sequence[float] = BACK_OFF
+    given_up_pause: float = GIVEN_UP_SECONDS
 
 
 class LocalPool:
@@ -139,10 +143,10 @@ class _Slot:
             level = logging.WARNING if restarting or given_up else logging.INFO
             _log.log(level, "worker %s ended with %s", self._worker.slot, exit_code)
             listener(self._worker, WorkerDied(exit_code, restarting, message))
-            if given_up:
-                return
             back_off = self._options.back_off
-            self._closing.wait(back_off[min(deaths, len(back_off)) - 1])
+            pause = back_off[min(deaths, len(back_off)) - 1]
+            # What keeps it from starting may be mended meanwhile: a driver, a full disk.
+            self._closing.wait(self._options.given_up_pause if given_up else pause)
 
     def _live(self, listener: PoolListener) -> tuple[bool, int | None, str]:
         """Runs one process to its end: whether it was ever ready, its exit code and last words."""
