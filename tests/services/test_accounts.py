@@ -52,3 +52,12 @@ def test_damaged_accounts_do_not_open_the_door(tmp_path):
     (tmp_path / "accounts.json").write_text('[{"name": "admin"}]')
     with pytest.raises(StorageError):
         Accounts(tmp_path)
+
+
+def test_the_first_account_administers(tmp_path):
+    accounts = Accounts(tmp_path)
+    for pair in ("ann:a", "bob:b", "ann:c"):
+        accounts.add(pair)
+    assert accounts.admin("ann")
+    assert not accounts.admin("bob")
+    assert not accounts.admin("nobody")

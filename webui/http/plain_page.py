@@ -5,10 +5,10 @@ from __future__ import annotations
 from html import escape
 
 STYLE = """
-:root{color-scheme:light dark;--ink:#1f2328;--paper:#f6f5f2;--soft:#6b7078;--line:#d9d6cf;
---accent:#9c3a2b;--field:#fff}
-@media(prefers-color-scheme:dark){:root{--ink:#e8e6e1;--paper:#16181b;--soft:#9a9fa7;
---line:#2c3035;--accent:#d9705c;--field:#1e2125}}
+:root{color-scheme:light dark;--ink:#23252a;--paper:#f6f4ef;--soft:#66635c;--line:#dedad1;
+--accent:#2f5685;--on:#fdfcf9;--field:#fffefc;--bad:#a8322a}
+@media(prefers-color-scheme:dark){:root{--ink:#e7e4dd;--paper:#15171b;--soft:#a3a19a;
+--line:#31353d;--accent:#8fb3de;--on:#12161c;--field:#191c20;--bad:#f0897f}}
 *{box-sizing:border-box}
 body{margin:0;min-height:100vh;display:grid;place-items:center;background:var(--paper);
 color:var(--ink);font:15px/1.5 system-ui,"Noto Sans CJK SC","PingFang SC",sans-serif}
@@ -16,11 +16,11 @@ main{width:min(22rem,88vw)}
 h1{font-size:1.5rem;font-weight:600;margin:0 0 .25rem;letter-spacing:.01em}
 h1 span{color:var(--accent)}
 p{color:var(--soft);margin:.25rem 0 1rem}
-p.bad{color:var(--accent)}
+p.bad{color:var(--bad)}
 label{display:block;color:var(--soft);margin:0 0 .75rem}
 input{display:block;width:100%;margin-top:.25rem;padding:.55rem .7rem;font:inherit;
 color:var(--ink);background:var(--field);border:1px solid var(--line);border-radius:6px}
-button{width:100%;padding:.6rem;font:inherit;font-weight:600;color:#fff;background:var(--accent);
+button{width:100%;padding:.6rem;font:inherit;font-weight:600;color:var(--on);background:var(--accent);
 border:0;border-radius:6px;cursor:pointer}
 .bar{height:3px;background:var(--line);border-radius:2px;overflow:hidden}
 .bar::after{content:"";display:block;height:100%;width:35%;background:var(--accent);

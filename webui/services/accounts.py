@@ -27,7 +27,7 @@ _SCRYPT = {"n": 2**14, "r": 8, "p": 1}
 
 @dataclass(frozen=True)
 class Account:
-    """A person. Whoever the command line names, and the first one made, administers."""
+    """A person. The first one administers: may end other people's jobs."""
 
     name: str
     admin: bool
@@ -60,7 +60,8 @@ class Accounts:
         name, _, password = pair.partition(":")
         if not name or not password or len(name) > MAX_NAME or not name.isprintable():
             raise InkstoneError("error.auth_form", got=name[:MAX_NAME])
-        self._accounts[name] = _account(name, password, admin=True)
+        first = not any(account.admin for other, account in self._accounts.items() if other != name)
+        self._accounts[name] = _account(name, password, admin=first)
 
     def create_admin(self) -> str:
         """Makes and keeps the first account; its password is returned once and stored nowhere.

@@ -1,6 +1,6 @@
 // Worker state, language, light and dark.
 
-import { byId, el, remember, setText } from "./dom.js";
+import { byId, el, remember, setText, show } from "./dom.js";
 import { post } from "./api.js";
 import { live, onChange } from "./live.js";
 import { sentence, t } from "./messages.js";
@@ -47,6 +47,19 @@ function drawWorker() {
   const words = t(`worker.${shown}`);
   setText(chip.querySelector(".ink-chip-text"), words);
   chip.title = [words, device, message && sentence(message)].filter(Boolean).join(" · ");
+}
+
+// On a server with accounts: who is here, and the way out.
+export function showAccount({ accounts, owner }) {
+  const leave = byId("ink-leave");
+  show(leave, accounts);
+  if (!accounts) return;
+  leave.title = t("label.leave", { name: owner });
+  leave.setAttribute("aria-label", leave.title);
+  leave.addEventListener("click", async () => {
+    await fetch("/logout", { method: "POST", redirect: "manual" });
+    location.assign("/login");
+  });
 }
 
 export function startExamples() {

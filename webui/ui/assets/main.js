@@ -5,7 +5,7 @@ import { get } from "./api.js";
 import { connect, live, showPictures } from "./live.js";
 import * as form from "./form.js";
 import { startGallery } from "./gallery.js";
-import { startExamples, startHeader } from "./header.js";
+import { showAccount, startExamples, startHeader } from "./header.js";
 import { startHistory } from "./history.js";
 import { startKeys } from "./keys.js";
 import { loadMessages, translate } from "./messages.js";
@@ -33,6 +33,7 @@ async function loadState() {
     get("/api/pictures", { page: 1, size: RECENT }),
   ]);
   live.admin = session.admin;
+  showAccount(session);
   showPictures(recent.items);
 }
 
