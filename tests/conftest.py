@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
+
+from webui.commands.browsers import FLAGS, installed_chromium
 
 # Before torch is imported anywhere: several threads on a busy machine wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -15,16 +16,6 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.update(HF_HUB_OFFLINE="1", GRADIO_ANALYTICS_ENABLED="False", DO_NOT_TRACK="1")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-CHROMIUM_FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,9 +54,7 @@ def starter_models(repository: Path) -> Path:
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     """The Chromium to drive: INKSTONE_CHROMIUM, else a known name on PATH, else playwright's."""
-    named = os.environ.get("INKSTONE_CHROMIUM", "")
-    found = next((path for path in map(shutil.which, CHROMIUM_NAMES) if path), "")
-    path = named or found or _playwright_chromium()
+    path = installed_chromium() or _playwright_chromium()
     if not path:
         pytest.fail("no Chromium: `python3 app.py test` installs one or says how")
     return path
@@ -82,4 +71,4 @@ def _playwright_chromium() -> str:
 @pytest.fixture(scope="session")
 def chromium_flags() -> list[str]:
     """Flags for a Chromium that stays silent and needs no display, sandbox or GPU."""
-    return list(CHROMIUM_FLAGS)
+    return list(FLAGS)

@@ -2,61 +2,20 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.running_server import running
 from tests.ui.studio import Studio
-
-START_SECONDS = 120
-"""A safety net for a busy machine; nothing waits for it in normal runs."""
 
 
 @pytest.fixture(scope="package")
-def server_url(
-    tmp_path_factory: pytest.TempPathFactory, starter_models: Path, repository: Path
-) -> Iterator[str]:
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Starts the server as its users do and waits for its form."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = tmp_path_factory.mktemp("data")
-    log = data / "console.txt"
-    command = [
-        *(sys.executable, "-m", "webui.cli", "serve", "--no-browser", "--port", str(port)),
-        *("--data-dir", str(data / "folder"), "--models-dir", str(starter_models)),
-    ]
-    with log.open("w") as console:
-        server = subprocess.Popen(command, cwd=repository, stdout=console, stderr=console)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for_form(url, server, log)
-        yield url
-    finally:
-        server.terminate()
-        server.wait(60)
-
-
-def _wait_for_form(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            break
-        try:
-            with urlopen(url, timeout=5) as answer:
-                if b"ink-data" in answer.read():
-                    return
-        except OSError:
-            pass
-        time.sleep(0.1)
-    pytest.fail(f"the server shows no form: {log.read_text()}")
+    with running(tmp_path_factory.mktemp("ui") / "data") as server:
+        yield server.ready().url
 
 
 @pytest.fixture(scope="package")

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from webui.core.catalogue import AUTOMATIC
 from webui.core.parameters import Parameter, Spec, parameters_of
 
 MAX_PROMPT_CHARACTERS = 20_000
@@ -20,7 +21,6 @@ MAX_SEED = 2**53 - 1
 """Largest whole number that every JSON client, JavaScript's included, keeps exactly."""
 
 RANDOM_SEED = -1
-AUTOMATIC = "Automatic"
 
 NoiseSource = Literal["NV", "CPU", "GPU"]
 NOISE_SOURCES: tuple[NoiseSource, ...] = ("NV", "CPU", "GPU")

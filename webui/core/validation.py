@@ -11,10 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from webui.core.catalogue import BUILTIN, Catalogue
+from webui.core.catalogue import AUTOMATIC, BUILTIN, Catalogue
 from webui.core.errors import InvalidRequest, Message
 from webui.core.parameters import Parameter
-from webui.core.request import AUTOMATIC, PARAMETERS, RANDOM_SEED, GenerationRequest
+from webui.core.request import PARAMETERS, RANDOM_SEED, GenerationRequest
 
 SHOWN_CHARACTERS = 60
 """How much of a faulty value a message repeats: enough to recognise it."""

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from webui.core.catalogue import AUTOMATIC
 from webui.core.errors import ModelFileError
 from webui.core.events import ModelFiles
-from webui.core.request import AUTOMATIC, PARAMETERS
+from webui.core.request import PARAMETERS
 
 STARTER = "starter"
 METADATA = "inkstone.json"

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from webui import __version__
 from webui.core import infotext
+from webui.core.catalogue import AUTOMATIC
 from webui.core.errors import InkstoneError, Message, StorageError
 from webui.core.events import (
     JobFinished,
@@ -18,7 +19,6 @@ from webui.core.events import (
     RunJob,
     StepDone,
 )
-from webui.core.request import AUTOMATIC
 from webui.core.seeds import picture_seeds
 from webui.services.announce import Announcer
 from webui.services.images import ImageStore

@@ -15,8 +15,9 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from webui.core.catalogue import AUTOMATIC
 from webui.core.parameters import Parameter
-from webui.core.request import AUTOMATIC, NOISE_SOURCES, PARAMETERS, RANDOM_SEED
+from webui.core.request import NOISE_SOURCES, PARAMETERS, RANDOM_SEED
 from webui.core.validation import Names
 from webui.ui.text import inline, t
 
