@@ -1,0 +1,1 @@
+"""How the starter model is made and judged; `run.py` beside this is the one command."""
