@@ -6,23 +6,36 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import betaincinv
 from torch import Tensor
 
 from webui.core.catalogue import BUILTIN
 from webui.core.errors import InkstoneError, ModelFileError
 from webui.engine.schedules import (
     ddim_row,
+    distilled_timesteps,
     model_sigmas,
     sigmas,
     sigmas_to_timesteps,
     timesteps_to_sigmas,
+    unipc_row,
 )
+from webui.engine.schedules_fitted import beta_quantile
 
 SD1 = model_sigmas({})
 GOLDEN = {
     "Uniform": "14.6146 7.8399 4.6092 2.9183 1.9502 1.3449 0.9324 0.6250 0.3687 0.0292 0",
     "Karras": "14.6146 9.1029 5.4784 3.1686 1.7494 0.9141 0.4469 0.2014 0.0819 0.0292 0",
     "Exponential": "14.6146 7.3249 3.6712 1.8400 0.9222 0.4622 0.2317 0.1161 0.0582 0.0292 0",
+    "Normal": "14.6146 7.8399 4.6092 2.9183 1.9502 1.3449 0.9324 0.6250 0.3687 0.0292 0",
+    "Polyexponential": "14.6146 7.3249 3.6712 1.8400 0.9222 0.4622 0.2317 0.1161 0.0582 0.0292 0",
+    "SGM Uniform": "14.6146 8.3072 5.0924 3.3251 2.2797 1.6156 1.1629 0.8319 0.5712 0.3437 0",
+    "KL Optimal": "14.6146 4.5650 2.6329 1.7864 1.2948 0.9616 0.7116 0.5094 0.3356 0.1783 0.0292",
+    "Align Your Steps": "14.615 6.1135 3.5651 2.3939 1.6500 1.1358 0.7425 0.4450 0.1692 0.0290 0",
+    "Simple": "14.6146 8.3028 5.0878 3.3211 2.2765 1.6129 1.1606 0.8299 0.5693 0.3417 0",
+    "Turbo": "14.6146 8.3028 5.0878 3.3211 2.2765 1.6129 1.1606 0.8299 0.5693 0.3417 0",
+    "DDIM": "8.3907 5.1344 3.3478 2.2929 1.6237 1.1682 0.8357 0.5741 0.3462 0.0413 0",
+    "Beta": "14.6146 13.9278 12.4910 10.5976 8.4424 6.2014 4.0462 2.1528 0.7160 0.0292 0",
 }
 
 
@@ -49,11 +62,49 @@ def test_ten_steps_are_golden(name: str) -> None:
 @settings(max_examples=60, deadline=None)
 def test_every_row_falls_from_the_top_to_zero(name: str, n: int) -> None:
     row = sigmas(name, n, SD1)
-    assert row.shape == (n + 1,)
     assert row.dtype == torch.float64
-    assert float(row[0]) == pytest.approx(float(SD1[-1]))
-    assert float(row[-1]) == 0
     assert bool((row.diff() < 0).all())
+    if name == "DDIM":
+        assert float(row[-2]) == float(SD1[1])
+    else:
+        assert row.shape == (n + 1,)
+        assert float(row[0]) == pytest.approx(float(SD1[-1]), rel=1e-4)
+    assert float(row[-1]) == (pytest.approx(float(SD1[0])) if name == "KL Optimal" else 0)
+
+
+def test_tables_of_ten_steps_are_taken_as_they_are() -> None:
+    table = numbers("14.615 6.475 3.861 2.697 1.886 1.396 0.963 0.652 0.399 0.152 0.029 0")
+    assert sigmas("Align Your Steps", 11, SD1).tolist() == table
+    assert sigmas("Align Your Steps 11", 11, SD1).tolist() == table
+    table = numbers("14.615 4.617 2.507 1.236 0.702 0.402 0.240 0.156 0.104 0.094 0.029 0")
+    assert sigmas("Align Your Steps GITS", 11, SD1).tolist() == table
+
+
+@given(st.floats(0, 1))
+@settings(max_examples=100, deadline=None)
+def test_beta_quantiles_are_scipys(probability: float) -> None:
+    wanted = betaincinv(0.6, 0.6, probability)
+    assert beta_quantile(probability) == pytest.approx(float(wanted), abs=1e-10)
+
+
+@pytest.mark.parametrize(("n", "entries"), [(3, 4), (7, 9), (20, 21), (30, 32), (27, 28)])
+def test_ddim_as_a_schedule_has_the_length_that_users_know(n: int, entries: int) -> None:
+    assert len(sigmas("DDIM", n, SD1)) == entries
+
+
+@pytest.mark.parametrize(("n", "entries"), [(20, 21), (30, 32), (7, 9), (1, 2)])
+def test_unipc_walks_evenly_to_the_lowest_level(n: int, entries: int) -> None:
+    row = unipc_row(n, SD1)
+    assert len(row) == entries
+    assert float(row[0]) == pytest.approx(float(SD1[-1]))
+    assert float(row[-1]) == pytest.approx(float(SD1[0]))
+    timesteps = sigmas_to_timesteps(row, SD1)
+    assert timesteps.diff().tolist() == pytest.approx([-999 / (entries - 1)] * (entries - 1))
+
+
+def test_distilled_models_know_few_timesteps() -> None:
+    assert distilled_timesteps(1000, 50).tolist() == list(range(19, 1000, 20))
+    assert distilled_timesteps(30, 50).tolist() == list(range(30))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,14 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from webui.core.errors import InvalidRequest
 from webui.engine.bundle import ModelBundle
-from webui.engine.text_encoder import CACHED_PROMPTS, CHUNK, PromptEncoder, chunks, emphasize
+from webui.engine.text_encoder import (
+    CACHED_PROMPTS,
+    CHUNK,
+    PromptEncoder,
+    chunks,
+    emphasize,
+    even_out,
+)
 
 pytestmark = pytest.mark.usefixtures("_inference")
 
@@ -135,12 +142,14 @@ def test_emphasis_of_one_changes_nothing(tiny: ModelBundle) -> None:
     assert torch.equal(encoder.encode("a (cat:1.0)"), encoder.encode("a cat"))
 
 
-def test_a_pair_is_brought_to_one_length_with_empty_chunks(tiny: ModelBundle) -> None:
+def test_encodings_are_brought_to_one_length_with_empty_chunks(tiny: ModelBundle) -> None:
     encoder = PromptEncoder(tiny)
-    cond, uncond = encoder.encode_pair("cat " * 160, "dog")
-    assert cond.shape == uncond.shape == (1, 231, 32)
-    empty = encoder.encode("")
-    assert torch.equal(uncond, torch.cat([encoder.encode("dog"), empty, empty], dim=1))
+    empty, short, long = (encoder.encode(text) for text in ("", "dog", "cat " * 160))
+    evened = even_out([short, long, empty], empty)
+    assert [encoding.shape for encoding in evened] == [(1, 231, 32)] * 3
+    assert torch.equal(evened[0], torch.cat([short, empty, empty], dim=1))
+    assert evened[1] is long
+    assert even_out([short, empty], None) == (short, empty)
 
 
 def test_encodings_are_remembered_and_forgotten_in_turn(tiny: ModelBundle) -> None:

@@ -123,6 +123,9 @@ def test_session_messages_language_and_tokens(server):
         "used": 3, "limit": 75,
     }  # fmt: skip
     assert server.ask("/api/tokens", {"text": "cat " * 80}).json["limit"] == 150
+    parts = {"text": "a red apple AND a cat"}
+    assert server.ask("/api/tokens", parts).json["used"] == 3
+    assert server.ask("/api/tokens", {**parts, "negative": True}).json["used"] == 6
 
 
 def test_a_batch_beyond_memory_is_refused_before_it_is_queued(tmp_path, starter_models):

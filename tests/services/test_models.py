@@ -76,3 +76,17 @@ def test_tokens_are_counted_without_brackets_and_weights(library):
     assert counter.count(folder, "") == (0, 75)
     assert counter.count(folder, "a BREAK b") == (76, 150)
     assert counter.count(folder / "none", "a red apple") == (3, 75)
+
+
+def test_the_longest_reading_of_a_prompt_is_counted(library):
+    counter, folder = TokenCounter(), library.entry("starter").tokenizer
+    assert counter.count(folder, "a [red:red red red:0.5]") == (4, 75)
+    assert counter.count(folder, "a [red|red red red|]") == (4, 75)
+    assert counter.count(folder, "red AND red red AND red") == (2, 75)
+    assert counter.count(folder, "red # red red\nred") == (2, 75)
+    assert counter.count(folder, "red <lora:red red:1> red") == (2, 75)
+    assert counter.count(folder, "[red:red red:15]", steps=10) == (1, 75)
+    assert counter.count(folder, "[red:red red:15]", steps=20) == (2, 75)
+    literal = counter.count(folder, "red AND red", negative=True)
+    assert literal == counter.count(folder, "red and red")
+    assert counter.count(folder, "[|" * 5_000 + "]" * 5_000) == (0, 75)

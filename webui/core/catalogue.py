@@ -9,38 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, TypeVar
+from typing import TypeVar
 
+from webui.core.builtin import SAMPLER_ROWS, SCHEDULE_ROWS
 from webui.core.errors import InkstoneError
+from webui.core.specs import SamplerSpec, ScheduleSpec
+
+__all__ = ["AUTOMATIC", "BUILTIN", "Catalogue", "SamplerSpec", "ScheduleSpec", "build"]
 
 AUTOMATIC = "Automatic"
-
-
-@dataclass(frozen=True)
-class SamplerSpec:
-    """One sampler. `schedule` is what "Automatic" means for it.
-
-    `timesteps`: it walks the model's own timesteps and ignores the chosen schedule.
-    `noise`: whether it draws noise while sampling. `default_eta`: used when a request says None;
-    None when the sampler has no eta.
-    """
-
-    name: str
-    target: str
-    schedule: str = "Uniform"
-    aliases: tuple[str, ...] = ()
-    noise: Literal["none", "per_step"] = "none"
-    default_eta: float | None = None
-    timesteps: bool = False
-
-
-@dataclass(frozen=True)
-class ScheduleSpec:
-    """One schedule: a row of sigmas, from noise to picture."""
-
-    name: str
-    target: str
-    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,36 +79,4 @@ def _by_name(rows: Iterable[Row]) -> Mapping[str, Row]:
     return MappingProxyType(table)
 
 
-_SAMPLERS = "webui.engine.samplers"
-_SCHEDULES = "webui.engine.schedules"
-
-BUILTIN = build(
-    samplers=(
-        SamplerSpec(
-            "DPM++ 2M", f"{_SAMPLERS}.dpmpp:dpmpp_2m", "Karras", ("k_dpmpp_2m", "dpmpp_2m")
-        ),
-        SamplerSpec(
-            "Euler a",
-            f"{_SAMPLERS}.euler:euler_ancestral",
-            "Uniform",
-            ("k_euler_a", "euler_ancestral"),
-            noise="per_step",
-            default_eta=1.0,
-        ),
-        SamplerSpec("Euler", f"{_SAMPLERS}.euler:euler", "Uniform", ("k_euler",)),
-        SamplerSpec(
-            "DDIM",
-            f"{_SAMPLERS}.ddim:ddim",
-            "DDIM",
-            ("ddim",),
-            noise="per_step",
-            default_eta=0.0,
-            timesteps=True,
-        ),
-    ),
-    schedules=(
-        ScheduleSpec("Uniform", f"{_SCHEDULES}:uniform"),
-        ScheduleSpec("Karras", f"{_SCHEDULES}:karras"),
-        ScheduleSpec("Exponential", f"{_SCHEDULES}:exponential"),
-    ),
-)
+BUILTIN = build(SAMPLER_ROWS, SCHEDULE_ROWS)

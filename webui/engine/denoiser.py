@@ -8,24 +8,26 @@ from torch import Tensor
 from webui.engine.attention import TextMemory
 from webui.engine.bundle import ModelBundle
 from webui.engine.samplers import Denoiser
-from webui.engine.schedules import sigmas_to_timesteps
+from webui.engine.schedules import distilled_timesteps, sigmas_to_timesteps
 
 
-def model_denoiser(bundle: ModelBundle, context: Tensor) -> Denoiser:
+def model_denoiser(bundle: ModelBundle, context: Tensor, distilled: int | None = None) -> Denoiser:
     """The bare model: latents x = x0 + sigma * noise to its estimate of x0.
 
-    context: (B, T, D) text embeddings, one per latent of the calls to come.
+    context: (B, T, D) text embeddings, one per latent of the calls to come. distilled: how many
+    timesteps the model is to be asked at, the nearest for each level; None for all and between.
 
     epsilon: x0 = x - sigma * eps. v: x0 = x / (sigma² + 1) - v * sigma / sqrt(sigma² + 1)
     (Salimans and Ho 2022, "Progressive distillation", in Karras' coordinates).
     """
     unet, dtype = bundle.unet, bundle.device.dtype
     memory = {"memory": TextMemory()}
+    known = None if distilled is None else distilled_timesteps(len(bundle.sigmas), distilled)
     predicts_v = bundle.prediction_type == "v_prediction"
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         level = float(sigma)
-        timestep = float(sigmas_to_timesteps(sigma, bundle.sigmas))
+        timestep = float(_timestep(sigma, bundle.sigmas, known))
         scale = (level**2 + 1) ** -0.5
         time = torch.full((len(x),), timestep, device=x.device)
         model_in = (x * scale).to(dtype)
@@ -38,15 +40,7 @@ def model_denoiser(bundle: ModelBundle, context: Tensor) -> Denoiser:
     return denoise
 
 
-def guided(denoise: Denoiser, cfg_scale: float) -> Denoiser:
-    """Classifier-free guidance (Ho and Salimans 2022) over a denoiser of twice the batch.
-
-    `denoise` must know the negative prompt for the first half of its batch, the prompt for the
-    second. x0 = uncond + cfg_scale * (cond - uncond).
-    """
-
-    def guide(x: Tensor, sigma: Tensor) -> Tensor:
-        uncond, cond = denoise(torch.cat([x, x]), sigma).chunk(2)
-        return uncond.lerp(cond, cfg_scale)
-
-    return guide
+def _timestep(sigma: Tensor, levels: Tensor, known: Tensor | None) -> Tensor:
+    if known is None:
+        return sigmas_to_timesteps(sigma, levels)
+    return known[(levels[known].log() - sigma.log()).abs().argmin()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,11 +16,13 @@ from webui.core.events import Phase
 from webui.core.request import GenerationRequest
 from webui.core.seeds import batches, picture_seeds
 from webui.engine import schedules
+from webui.engine.brownian import BrownianNoise
 from webui.engine.bundle import ModelBundle
-from webui.engine.denoiser import guided, model_denoiser
+from webui.engine.conditioning import TextDenoiser, Texts, plan_texts
 from webui.engine.latents import Pixels, decode, latent_shape
 from webui.engine.noise import SeededNoise
-from webui.engine.samplers import Denoiser, OnStep, StepEvent, sample
+from webui.engine.resolve import resolve
+from webui.engine.samplers import Denoiser, Noise, OnStep, StepEvent, sample
 from webui.engine.text_encoder import PromptEncoder
 
 Indices = tuple[int, ...]
@@ -81,7 +84,8 @@ def generate(
     watcher.on_phase("encode", wanted[0] if wanted else 0)
     plan = make_plan(bundle, request, encoder or PromptEncoder(bundle), sigmas, catalogue)
 
-    for batch in batches(wanted, request.batch_size):
+    size = 1 if plan.spec.one_by_one else request.batch_size
+    for batch in batches(wanted, size):
         # 2. Noise from each picture's own seed, and from noise to latents.
         watcher.on_phase("denoise", batch[0])
         on_step = partial(watcher.on_step, batch)
@@ -101,12 +105,12 @@ def generate(
 class Plan:
     """What all pictures of a job share.
 
-    sigmas: (n + 1,) float64. texts: (2, T, D), negative prompt first, or (1, T, D) without one.
+    sigmas: (n + 1,) float64. texts: what the model is told in each of its calls.
     """
 
     spec: SamplerSpec
     sigmas: Tensor
-    texts: Tensor
+    texts: Texts
     catalogue: Catalogue
 
 
@@ -120,7 +124,10 @@ def make_plan(
     """Looks the sampler up, computes its row and encodes the prompts."""
     spec = sampler_spec(request, catalogue)
     row = noise_levels(request, spec, bundle, catalogue) if sigmas is None else sigmas
-    return Plan(spec, row, encode_prompts(request, encoder), catalogue)
+    texts = plan_texts(
+        request, encoder, request.steps * spec.calls, always_uncond=spec.needs_uncond
+    )
+    return Plan(spec, row, texts, catalogue)
 
 
 def sample_batch(
@@ -132,16 +139,22 @@ def sample_batch(
 ) -> Tensor:
     """The engine's one denoise loop: from the noise of these seeds to latents, (B, C, h, w)."""
     shape = latent_shape(bundle, request.width, request.height)
-    noise = SeededNoise(seeds, shape, request.noise_source, bundle.device.torch_device)
+    place = bundle.device.torch_device
+    fresh = SeededNoise(seeds, shape, request.noise_source, place)
+    first = fresh() * initial_scale(plan.sigmas, plan.spec)
+    noise: Noise = fresh
+    if plan.spec.noise == "brownian":
+        noise = BrownianNoise(seeds, shape, request.noise_source, place, plan.sigmas)
+    scale = request.cfg_scale * plan.spec.cfg_factor
     return sample(
         plan.spec.name,
-        build_denoiser(bundle, plan.texts, len(seeds), request.cfg_scale),
-        noise() * initial_scale(plan.sigmas, plan.spec),
+        build_denoiser(bundle, plan.texts, len(seeds), scale, plan.spec.distilled),
+        first,
         plan.sigmas,
         noise,
         on_step=on_step,
         catalogue=plan.catalogue,
-        **sampler_options(request, plan.spec),
+        **sampler_options(request, plan.spec, bundle),
     )
 
 
@@ -162,10 +175,17 @@ def noise_levels(
     request: GenerationRequest, spec: SamplerSpec, bundle: ModelBundle, catalogue: Catalogue
 ) -> Tensor:
     """The sigmas of the request's schedule, or the model's own for samplers of timesteps."""
+    levels = bundle.sigmas
     if spec.timesteps:
-        return schedules.ddim_row(request.steps, bundle.sigmas)
+        own: Tensor = resolve(spec.row)(request.steps, levels)
+        return own
+    if spec.distilled is not None:
+        levels = levels[schedules.distilled_timesteps(len(levels), spec.distilled)]
     name = spec.schedule if request.schedule == AUTOMATIC else request.schedule
-    return schedules.sigmas(name, request.steps, bundle.sigmas, catalogue=catalogue)
+    if not spec.discards_penultimate:
+        return schedules.sigmas(name, request.steps, levels, catalogue=catalogue)
+    row = schedules.sigmas(name, request.steps + 1, levels, catalogue=catalogue)
+    return torch.cat([row[:-2], row[-1:]])
 
 
 def initial_scale(row: Tensor, spec: SamplerSpec) -> float:
@@ -178,22 +198,24 @@ def initial_scale(row: Tensor, spec: SamplerSpec) -> float:
     return (1 + first**2) ** 0.5 if spec.timesteps else first
 
 
-def sampler_options(request: GenerationRequest, spec: SamplerSpec) -> dict[str, float]:
-    """The options that the sampler takes: eta, if it has one."""
-    if spec.default_eta is None:
-        return {}
-    return {"eta": spec.default_eta if request.eta is None else request.eta}
+def sampler_options(
+    request: GenerationRequest, spec: SamplerSpec, bundle: ModelBundle
+) -> dict[str, Any]:
+    """The options that the sampler takes: eta, if it has one, and what its row asks for."""
+    options: dict[str, Any] = {}
+    if spec.default_eta is not None:
+        options["eta"] = spec.default_eta if request.eta is None else request.eta
+    if "model_sigmas" in spec.options:
+        options["model_sigmas"] = bundle.sigmas
+    return options
 
 
-def encode_prompts(request: GenerationRequest, encoder: PromptEncoder) -> Tensor:
-    """(2, T, D): negative prompt, prompt. At cfg_scale 1, which ignores the former, (1, T, D)."""
-    if request.cfg_scale == 1:
-        return encoder.encode(request.prompt, request.clip_skip)
-    cond, uncond = encoder.encode_pair(request.prompt, request.negative_prompt, request.clip_skip)
-    return torch.cat([uncond, cond])
-
-
-def build_denoiser(bundle: ModelBundle, texts: Tensor, pictures: int, cfg_scale: float) -> Denoiser:
-    """The model, told the prompts, with guidance where there is a negative one."""
-    denoise = model_denoiser(bundle, texts.repeat_interleave(pictures, dim=0))
-    return denoise if len(texts) == 1 else guided(denoise, cfg_scale)
+def build_denoiser(
+    bundle: ModelBundle,
+    texts: Texts,
+    pictures: int,
+    cfg_scale: float,
+    distilled: int | None = None,
+) -> Denoiser:
+    """The model, told the prompts, with guidance; see `TextDenoiser`."""
+    return TextDenoiser(bundle, texts, pictures, cfg_scale, distilled)

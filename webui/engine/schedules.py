@@ -6,6 +6,7 @@ its end. `model_sigmas` are the model's own levels, one per timestep: (1000,), a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,16 +46,60 @@ def uniform(n: int, model_sigmas: Tensor) -> Tensor:
 
 def karras(n: int, model_sigmas: Tensor) -> Tensor:
     """Evenly spaced in sigma to the power of 1/7. Karras et al. 2022, equation 5."""
-    low, high = _range(model_sigmas)
+    return _with_zero(karras_levels(n, *_range(model_sigmas)))
+
+
+def karras_levels(n: int, low: float, high: float) -> Tensor:
+    """The n levels above 0 of Karras' schedule between these two, falling, (n,) float64."""
     ramp = torch.linspace(0, 1, n, dtype=torch.float64)
-    ends = high ** (1 / KARRAS_RHO), low ** (1 / KARRAS_RHO)
-    return _with_zero((ends[0] + ramp * (ends[1] - ends[0])) ** KARRAS_RHO)
+    top, bottom = high ** (1 / KARRAS_RHO), low ** (1 / KARRAS_RHO)
+    row: Tensor = (top + ramp * (bottom - top)) ** KARRAS_RHO
+    return row
 
 
 def exponential(n: int, model_sigmas: Tensor) -> Tensor:
     """Evenly spaced in log sigma."""
     low, high = _range(model_sigmas)
-    return _with_zero(torch.linspace(high.log(), low.log(), n, dtype=torch.float64).exp())
+    return _with_zero(torch.linspace(math.log(high), math.log(low), n, dtype=torch.float64).exp())
+
+
+def sgm_uniform(n: int, model_sigmas: Tensor) -> Tensor:
+    """Evenly spaced timesteps of which the lowest is 0's neighbour, as in "generative-models"."""
+    timesteps = torch.linspace(len(model_sigmas) - 1, 0, n + 1, dtype=torch.float64)[:-1]
+    return _with_zero(timesteps_to_sigmas(timesteps, model_sigmas))
+
+
+def kl_optimal(n: int, model_sigmas: Tensor) -> Tensor:
+    """Evenly spaced in arctan sigma. Sabour et al. 2024, "Align your steps", section 3.
+
+    Ends at the model's lowest level, not at 0.
+    """
+    low, high = _range(model_sigmas)
+    share = torch.linspace(0, 1, n + 1, dtype=torch.float64)
+    return (share * math.atan(low) + (1 - share) * math.atan(high)).tan()
+
+
+def simple(n: int, model_sigmas: Tensor) -> Tensor:
+    """Every so many levels of the model, counted from the top."""
+    count = len(model_sigmas)
+    return _with_zero(model_sigmas[[count - 1 - int(i * count / n) for i in range(n)]])
+
+
+def turbo(n: int, model_sigmas: Tensor) -> Tensor:
+    """The timesteps that end n equal parts. Sauer et al. 2023, "Adversarial diffusion"."""
+    count = len(model_sigmas)
+    return _with_zero(model_sigmas[[max(round(i * count / n - 1), 0) for i in range(n, 0, -1)]])
+
+
+def ddim_uniform(n: int, model_sigmas: Tensor) -> Tensor:
+    """The levels of timesteps 1, 1 + s, 1 + 2s, … with s = 1000 // n, falling, then 0.
+
+    Its length is near n + 1, not always n + 1 (20 -> 21, 30 -> 32, 7 -> 9).
+    """
+    row = ddim_row(n, model_sigmas)
+    # Where the timestep after the last would follow, timestep samplers take the last instead.
+    extra = (len(model_sigmas) - 1) % max(len(model_sigmas) // n, 1) == 0
+    return _with_zero(row[1:] if extra else row)
 
 
 def ddim_row(n: int, model_sigmas: Tensor) -> Tensor:
@@ -69,6 +114,16 @@ def ddim_row(n: int, model_sigmas: Tensor) -> Tensor:
     if len(timesteps) == 1:  # a single level would leave nothing to step between
         timesteps = torch.tensor([timesteps[0].item(), count - 1])
     return model_sigmas.double()[timesteps].flip(0)
+
+
+def unipc_row(n: int, model_sigmas: Tensor) -> Tensor:
+    """Levels of evenly spaced timesteps from the last to 0, one step more than `ddim_row` has.
+
+    The row of UniPC, which ends at timestep 0 ("time_uniform" of its authors' program).
+    """
+    count = len(ddim_row(n, model_sigmas)) + 1 if n > 1 else 2
+    timesteps = torch.linspace(len(model_sigmas) - 1, 0, count, dtype=torch.float64)
+    return timesteps_to_sigmas(timesteps, model_sigmas.double())
 
 
 def model_sigmas(settings: Mapping[str, Any], file: Path | None = None) -> Tensor:
@@ -127,8 +182,16 @@ def sigmas_to_timesteps(levels: Tensor, model_sigmas: Tensor) -> Tensor:
     return lower + part
 
 
-def _range(model_sigmas: Tensor) -> tuple[Tensor, Tensor]:
-    return model_sigmas[0], model_sigmas[-1]
+def distilled_timesteps(count: int, known: int) -> Tensor:
+    """`known` of `count` timesteps, evenly spread and ascending, up to the last: (known,).
+
+    What a consistency model was distilled on: 19, 39, …, 999 for 50 of 1000.
+    """
+    return torch.arange(count - 1, -1, -max(count // known, 1))[:known].flip(0)
+
+
+def _range(model_sigmas: Tensor) -> tuple[float, float]:
+    return float(model_sigmas[0]), float(model_sigmas[-1])
 
 
 def _with_zero(levels: Tensor) -> Tensor:

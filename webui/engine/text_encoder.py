@@ -8,6 +8,7 @@ that prompts keep their meaning.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -98,22 +99,22 @@ class PromptEncoder:
                 self._cache.popitem(last=False)
         return embedding
 
-    def encode_pair(self, prompt: str, negative: str, clip_skip: int = 1) -> tuple[Tensor, Tensor]:
-        """Both prompts, brought to the same length with chunks of the empty prompt.
 
-        Returns:
-            (cond, uncond), each (1, T, D), so that one call of the model can serve both.
-        """
-        cond, uncond = self.encode(prompt, clip_skip), self.encode(negative, clip_skip)
-        length = max(cond.shape[1], uncond.shape[1])
-        return self._pad(cond, length, clip_skip), self._pad(uncond, length, clip_skip)
+def even_out(encodings: Sequence[Tensor], empty: Tensor | None) -> tuple[Tensor, ...]:
+    """Encodings brought to the length of the longest, so that one call of the model serves all.
 
-    def _pad(self, embedding: Tensor, length: int, clip_skip: int) -> Tensor:
-        if embedding.shape[1] == length:
-            return embedding
-        empty = self.encode("", clip_skip)
-        missing = (length - embedding.shape[1]) // empty.shape[1]
-        return torch.cat([embedding, *[empty] * missing], dim=1)
+    encodings: (1, 77 * k, D) each. Short ones are followed by `empty`, (1, 77, D), the empty
+    prompt, which may be None if they are all alike.
+    """
+    length = max(encoding.shape[1] for encoding in encodings)
+    return tuple(_padded(encoding, length, empty) for encoding in encodings)
+
+
+def _padded(encoding: Tensor, length: int, empty: Tensor | None) -> Tensor:
+    missing = length - encoding.shape[1]
+    if not missing or empty is None:
+        return encoding
+    return torch.cat([encoding, *[empty] * (missing // empty.shape[1])], dim=1)
 
 
 def _encode(prompt: str, clip_skip: int, bundle: ModelBundle) -> Tensor:

@@ -26,6 +26,8 @@ class Text(BaseModel):
 
     text: str = Field(max_length=MAX_PROMPT_CHARACTERS)
     checkpoint: str = Field(default="", max_length=500)
+    negative: bool = False
+    steps: int = Field(default=20, ge=1, le=150)
 
 
 def router(services: HttpServices) -> APIRouter:
@@ -67,7 +69,9 @@ def router(services: HttpServices) -> APIRouter:
             folder = services.library.entry(name).tokenizer
         except ModelFileError:
             return {"used": 0, "limit": 75}
-        used, limit = services.tokens.count(folder, body.text)
+        used, limit = services.tokens.count(
+            folder, body.text, steps=body.steps, negative=body.negative
+        )
         return {"used": used, "limit": limit}
 
     return routes

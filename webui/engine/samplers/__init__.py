@@ -15,9 +15,15 @@ from torch import Tensor
 from webui.core.catalogue import BUILTIN, Catalogue
 from webui.core.errors import InkstoneError
 from webui.engine.resolve import resolve
-from webui.engine.samplers.step import Denoiser, Noise, OnStep, StepEvent
+from webui.engine.samplers.step import (
+    Denoiser,
+    Noise,
+    OnStep,
+    StepEvent,
+    TwoSidedDenoiser,
+)
 
-__all__ = ["Denoiser", "Noise", "OnStep", "StepEvent", "sample"]
+__all__ = ["Denoiser", "Noise", "OnStep", "StepEvent", "TwoSidedDenoiser", "sample"]
 
 
 def sample(

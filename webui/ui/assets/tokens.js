@@ -16,12 +16,15 @@ export function countTokens(values) {
 
 async function count(name, values) {
   const text = values[name] || "";
-  const asked = `${values.checkpoint}\n${text}`;
+  const steps = Number(values.steps) >= 1 && Number(values.steps) <= 150 ? Math.floor(values.steps) : 20;
+  const asked = `${values.checkpoint}\n${steps}\n${text}`;
   if (counted[name] === asked) return;
   counted[name] = asked;
   let answer;
   try {
-    answer = await post("/api/tokens", { text, checkpoint: values.checkpoint || "" });
+    answer = await post("/api/tokens", {
+      text, steps, checkpoint: values.checkpoint || "", negative: name === "negative_prompt",
+    });
   } catch {
     counted[name] = null; // no count is better than a wrong one; the next key asks again
     setText(badgeOf(name), "");

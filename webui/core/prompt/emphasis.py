@@ -1,4 +1,4 @@
-"""The prompt language: emphasis. Every function takes any string and never raises."""
+"""The prompt language: emphasis and BREAK."""
 
 from __future__ import annotations
 

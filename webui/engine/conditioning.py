@@ -1,0 +1,161 @@
+"""What the model is told, call by call: prompts that change with the step, and joined by AND."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from webui.core.prompt import Schedule, read_negative, read_prompt
+from webui.core.request import GenerationRequest
+from webui.engine.bundle import ModelBundle
+from webui.engine.denoiser import model_denoiser
+from webui.engine.guidance import combine
+from webui.engine.samplers import Denoiser
+from webui.engine.text_encoder import PromptEncoder, even_out
+
+PROMPTS_PER_CALL = 4
+"""More are split into several calls, so that memory does not grow with the number of ANDs."""
+
+REMEMBERED_TOKENS = 64 * 77
+"""Contexts whose keys and values are kept beside those in use, for prompts that take turns."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Up to model call `last`, counted from 1, the model is told these prompts.
+
+    With guidance the negative prompt is the first. Each is the text of an encoding.
+    """
+
+    last: int
+    prompts: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """All that the model is told in the course of a picture.
+
+    weights: one per part of the prompt. guided: whether stages begin with a negative prompt.
+    encodings: (1, 77 * k, D) per text, for all stages, and that of the empty text.
+    """
+
+    stages: tuple[Stage, ...]
+    weights: tuple[float, ...]
+    guided: bool
+    encodings: Mapping[str, Tensor]
+
+    def rows(self, stage: Stage) -> tuple[Tensor, ...]:
+        """(1, T, D) for each prompt of a stage, T being the same for all."""
+        return even_out([self.encodings[t] for t in stage.prompts], self.encodings.get(""))
+
+
+def plan_texts(
+    request: GenerationRequest,
+    encoder: PromptEncoder,
+    calls: int,
+    *,
+    always_uncond: bool = False,
+) -> Texts:
+    """Reads both prompts for `calls` calls of the model, and encodes all that they say.
+
+    Parts of weight 0 are left out. Where the weights leave nothing for the negative prompt, as
+    those of a plain prompt at cfg_scale 1 do, so is that, unless `always_uncond`.
+    """
+    parts = [part for part in read_prompt(request.prompt, calls) if part.weight]
+    weights = tuple(part.weight for part in parts)
+    guided = always_uncond or request.cfg_scale != 1 or sum(weights) != 1
+    schedules = [part.schedule for part in parts]
+    if guided:
+        schedules.insert(0, read_negative(request.negative_prompt, calls))
+    stages = merge_schedules(schedules)
+    texts = dict.fromkeys(text for stage in stages for text in stage.prompts)
+    encodings = {text: encoder.encode(text, request.clip_skip) for text in texts}
+    if len({encoding.shape[1] for encoding in encodings.values()}) > 1:
+        encodings[""] = encoder.encode("", request.clip_skip)
+    return Texts(stages, weights, guided, encodings)
+
+
+def merge_schedules(schedules: Sequence[Schedule]) -> tuple[Stage, ...]:
+    """Schedules that run side by side as one: a stage ends where any of them changes its text."""
+    places = [0] * len(schedules)
+    stages: list[Stage] = []
+    for last in sorted({last for schedule in schedules for last, _ in schedule}):
+        prompts = tuple(
+            schedule[place][1] for schedule, place in zip(schedules, places, strict=True)
+        )
+        if stages and stages[-1].prompts == prompts:
+            stages.pop()
+        stages.append(Stage(last, prompts))
+        for index, schedule in enumerate(schedules):
+            if schedule[places[index]][0] <= last:
+                places[index] = min(places[index] + 1, len(schedule) - 1)
+    return tuple(stages)
+
+
+class TextDenoiser:
+    """The model told the right prompts in each of its calls, combined into one estimate.
+
+    Made anew for each batch: it counts the calls. Calls after the last stage stay with it.
+    """
+
+    def __init__(
+        self,
+        bundle: ModelBundle,
+        texts: Texts,
+        pictures: int,
+        cfg_scale: float,
+        distilled: int | None = None,
+    ) -> None:
+        self._bundle = bundle
+        self._texts = texts
+        self._pictures = pictures
+        self._cfg_scale = cfg_scale
+        self._distilled = distilled
+        self._calls = 0
+        self._place = 0
+        self._models: OrderedDict[tuple[tuple[str, ...], int], tuple[Denoiser, int]] = OrderedDict()
+
+    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """x: (B, C, h, w), B being `pictures`; returns the estimate of x0."""
+        return self.with_uncond(x, sigma)[0]
+
+    def with_uncond(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """(the estimate of x0, that of the negative prompt alone), the same where there is none."""
+        stage = self._next_stage()
+        estimates: list[Tensor] = []
+        for start in range(0, len(stage.prompts), PROMPTS_PER_CALL):
+            count = min(PROMPTS_PER_CALL, len(stage.prompts) - start)
+            model = self._model(stage, start, count)
+            estimates += model(torch.cat([x] * count) if count > 1 else x, sigma).chunk(count)
+        uncond = estimates.pop(0) if self._texts.guided else None
+        denoised = combine(uncond, estimates, self._texts.weights, self._cfg_scale)
+        return denoised, denoised if uncond is None else uncond
+
+    def _next_stage(self) -> Stage:
+        self._calls += 1
+        stages = self._texts.stages
+        while self._calls > stages[self._place].last and self._place < len(stages) - 1:
+            self._place += 1
+        return stages[self._place]
+
+    def _model(self, stage: Stage, start: int, count: int) -> Denoiser:
+        """The model told `count` prompts of the stage; kept, as it remembers keys and values."""
+        key = stage.prompts, start
+        if key not in self._models:
+            rows = torch.cat(self._texts.rows(stage)[start : start + count])
+            context = rows.repeat_interleave(self._pictures, dim=0)
+            tokens = context.shape[0] * context.shape[1]
+            self._make_room(tokens)
+            self._models[key] = model_denoiser(self._bundle, context, self._distilled), tokens
+        self._models.move_to_end(key)
+        return self._models[key][0]
+
+    def _make_room(self, tokens: int) -> None:
+        held = sum(size for _, size in self._models.values())
+        while self._models and held + tokens > REMEMBERED_TOKENS:
+            _, (_, size) = self._models.popitem(last=False)
+            held -= size
