@@ -26,12 +26,15 @@ app = typer.Typer(add_completion=False)
 @app.command(help="cli.bench")
 def bench(
     part: Annotated[
-        Literal["all", "engine", "product"], typer.Argument(help="cli.bench.part")
+        Literal["all", "engine", "product", "samplers"], typer.Argument(help="cli.bench.part")
     ] = "all",
     checkpoint: Annotated[str, typer.Option(help="cli.bench.checkpoint", show_default=False)] = "",
     runs: Annotated[int, typer.Option(min=1, help="cli.bench.runs")] = 7,
     models_dir: Annotated[
         Path | None, typer.Option(help="cli.models_dir", show_default="models")
+    ] = None,
+    plot_file: Annotated[
+        Path | None, typer.Option("--plot", help="cli.bench.plot", show_default=False)
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="cli.bench.file", show_default=False)
@@ -61,6 +64,16 @@ def bench(
                 rows = list(compare_samplers(entry, runs))
             figures["engine"] = rows
             console.print(engine_table(rows, say))
+        if part == "samplers":
+            entry = entry_of(ModelLibrary(chosen.models_dir), checkpoint)
+            from webui.commands.bench_samplers import plot, sampler_distances
+
+            with console.status(say("bench.distances")):
+                rows = list(sampler_distances(entry))
+            figures["samplers"] = rows
+            console.print(distance_table(rows, say))
+            if plot_file is not None:
+                plot(rows, plot_file)
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
 
@@ -113,4 +126,17 @@ def engine_table(rows: list[dict[str, Any]], say: Speech) -> Table:
             f"{row['ratio']:.3f}",
             f"{row['difference']:.1e}",
         )
+    return table
+
+
+def distance_table(rows: list[dict[str, Any]], say: Speech) -> Table:
+    """Distances to the limit of many steps, a row for each sampler, a column for the steps."""
+    table = Table(title=say("bench.distances"))
+    table.add_column(say("bench.sampler"))
+    table.add_column(say("bench.schedule"))
+    for steps in rows[0]["steps"] if rows else ():
+        table.add_column(str(steps), justify="right")
+    for row in rows:
+        distances = [f"{distance:.3f}" for distance in row["distances"]]
+        table.add_row(row["sampler"], row["schedule"] or "–", *distances)
     return table
