@@ -64,7 +64,10 @@ def measure(
         if reference not in limits:
             limits[reference] = _latents(bundle, request, reference, reference_steps, pictures)[0]
         limit = limits[reference]
-        runs = [_latents(bundle, request, name, count, pictures) for count in steps]
+        # A sampler that chooses its own number of steps makes the same picture for each.
+        counts = steps[:1] if spec.one_by_one else steps
+        runs = [_latents(bundle, request, name, count, pictures) for count in counts]
+        runs *= len(steps) // len(counts)
         yield Distances(
             name,
             "" if spec.timesteps else spec.schedule,
