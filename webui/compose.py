@@ -90,8 +90,7 @@ def build_app(services: HttpServices) -> FastAPI:
     mounting = import_module("webui.ui.mount")
 
     def submit(owner: str, request: GenerationRequest) -> str:
-        services.check(request)
-        return services.jobs.submit(owner, request).id
+        return services.submit(owner, request).id
 
     def models() -> tuple[ModelEntry, ...]:
         return services.library.entries()
@@ -106,7 +105,6 @@ def build_app(services: HttpServices) -> FastAPI:
         catalogues=services.localiser.catalogues,
         names=services.names,
         models=models,
-        refresh=lambda: None,
         submit=submit,
         owner_of=owner,
         language_of=language,

@@ -38,7 +38,6 @@ def make_services(submit: Any) -> UiServices:
         catalogues=LOCALISER.catalogues,
         names=lambda: NAMES,
         models=lambda: [model],
-        refresh=lambda: None,
         submit=submit,
         owner_of=lambda request: request.headers["owner"],
         language_of=lambda request: request.headers["language"],

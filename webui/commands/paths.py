@@ -5,7 +5,5 @@ from __future__ import annotations
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-DATA_DIR = REPOSITORY / "data"
 MODELS_DIR = REPOSITORY / "models"
-LOCALIZATIONS = REPOSITORY / "localizations"
 LAUNCHER = REPOSITORY / "app.py"

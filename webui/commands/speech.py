@@ -10,7 +10,6 @@ from contextlib import contextmanager
 
 import typer
 
-from webui.commands.paths import LOCALIZATIONS
 from webui.core.errors import InkstoneError, InvalidRequest, Message
 from webui.services.localisation import Localiser
 
@@ -22,7 +21,7 @@ class Speech:
     """The catalogues of this installation, spoken in one language."""
 
     def __init__(self, lang: str = "") -> None:
-        self._localiser = Localiser(LOCALIZATIONS)
+        self._localiser = Localiser()
         self.lang = caller_language(lang)
 
     def __call__(self, key: str, **values: object) -> str:

@@ -37,8 +37,7 @@ def router(services: HttpServices) -> APIRouter:
     ) -> dict[str, Any]:
         owner = owner_of(request.headers)
         wanted = complete(values, services.names())
-        services.check(wanted)
-        return shown(request, jobs.submit(owner, wanted, idempotency_key=idempotency_key))
+        return shown(request, services.submit(owner, wanted, idempotency_key=idempotency_key))
 
     @routes.get("/{job_id}")
     def one(request: Request, job_id: str) -> dict[str, Any]:

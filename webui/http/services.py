@@ -16,6 +16,7 @@ from webui.services.jobs import JobService
 from webui.services.localisation import Localiser
 from webui.services.localised import localised
 from webui.services.models import ModelLibrary
+from webui.services.records import Job
 from webui.services.tokens import TokenCounter
 
 
@@ -33,6 +34,17 @@ class HttpServices:
     names: Callable[[], Names]
     check: Callable[[GenerationRequest], None]
     version: str
+
+    def submit(
+        self, owner: str, request: GenerationRequest, *, idempotency_key: str | None = None
+    ) -> Job:
+        """Queues a request that fits the worker; the form and the API both come here.
+
+        Raises:
+            InvalidRequest: it does not fit, or too many jobs of this owner wait.
+        """
+        self.check(request)
+        return self.jobs.submit(owner, request, idempotency_key=idempotency_key)
 
     def say(self, message: Message, language: str) -> dict[str, object]:
         """A message as clients get it: key and values for programs, text for people."""

@@ -78,15 +78,11 @@ def connect_models(
             models_json(services),
         )
 
-    def read_again() -> tuple[object, object, str]:
-        services.refresh()
-        return offered()
-
     outputs = [checkpoint, vae, table]
     tell = "(text) => window.inkstone.models(text)"
     for event in (
         blocks.load(offered, None, outputs, **FOLDED),
-        refresh.click(read_again, None, outputs, **FOLDED),
+        refresh.click(offered, None, outputs, **FOLDED),
     ):
         event.then(None, [table], None, js=tell, **FOLDED)
 

@@ -38,14 +38,12 @@ class UiServices:
 
     `catalogues`: language code -> key -> text, English first. `submit` puts a request into the
     queue for an owner and returns the job's id. `owner_of` and `language_of` read a browser's
-    request. `translate` turns a message into text of a language. `refresh` reads the model
-    folders again.
+    request. `translate` turns a message into text of a language.
     """
 
     catalogues: Mapping[str, Mapping[str, str]]
     names: Callable[[], Names]
     models: Callable[[], Sequence[Model]]
-    refresh: Callable[[], None]
     submit: Callable[[str, GenerationRequest], str]
     owner_of: Callable[[Request], str]
     language_of: Callable[[Request], str]
