@@ -30,6 +30,14 @@ export function caption(picture) {
   return picture.settings?.prompt || picture.infotext || picture.id;
 }
 
+// Makes `nodes` the children of `parent`. Nodes that are there in that order are left alone: one
+// that is put in again between press and release loses the click.
+export function arrange(parent, nodes) {
+  const there = parent.children;
+  const same = nodes.length === there.length && nodes.every((node, at) => there[at] === node);
+  if (!same) parent.replaceChildren(...nodes);
+}
+
 export function show(node, visible) {
   node.hidden = !visible;
 }

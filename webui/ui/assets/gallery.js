@@ -1,6 +1,6 @@
 // The latest pictures, the one that is looked at, and the live preview.
 
-import { byId, caption, copyText, el, show } from "./dom.js";
+import { arrange, byId, caption, copyText, el, show } from "./dom.js";
 import { live, onChange, runningJob } from "./live.js";
 import { reuseSeed, reuseSettings } from "./form.js";
 import { note } from "./notices.js";
@@ -49,7 +49,7 @@ function drawTiles() {
   const tiles = live.pictures.map((one) => old.get(one.id) || tile(one));
   for (const node of tiles) node.setAttribute("aria-current", String(node.dataset.id === selected));
   if (runningJob()) tiles.unshift(gallery.querySelector(".ink-live") || liveTile());
-  gallery.replaceChildren(...tiles);
+  arrange(gallery, tiles);
   show(gallery, tiles.length > 0);
 }
 

@@ -1,6 +1,6 @@
 // What waits and what runs: mine or everyone's.
 
-import { byId, el, iconButton, setText, show } from "./dom.js";
+import { arrange, byId, el, iconButton, setText, show } from "./dom.js";
 import { post } from "./api.js";
 import { live, myJobs, onChange, runningJob, waitingJobs } from "./live.js";
 import { refused } from "./notices.js";
@@ -40,10 +40,7 @@ function draw() {
   const others = live.queue.queued + live.queue.running;
   const rows = byId("ink-queue-rows");
   const old = new Map([...rows.children].map((node) => [node.dataset.job, node]));
-  const nodes = jobs.map((job) => update(old.get(job.id) || row(job), job));
-  // Each step of a job draws anew, and a row put in again between press and release loses the click.
-  const same = nodes.length === rows.children.length && nodes.every((node, at) => node === rows.children[at]);
-  if (!same) rows.replaceChildren(...nodes);
+  arrange(rows, jobs.map((job) => update(old.get(job.id) || row(job), job)));
   show(rows, jobs.length > 0);
   const count = scope === "mine" ? mine.length : Math.max(jobs.length, others);
   setText(byId("ink-queue-count"), count ? String(count) : t("queue.empty"));
