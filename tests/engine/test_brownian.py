@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torchsde import BrownianTree
 
-from webui.core.request import NOISE_SOURCES, NoiseSource
+from webui.core.request import FIXED_CHOICES, NoiseSource
 from webui.engine.brownian import BrownianNoise, BrownianPath, draw_from
 from webui.engine.schedules import karras, model_sigmas
 
@@ -44,7 +44,7 @@ def test_noise_down_the_row_is_k_diffusions() -> None:
     assert torch.allclose(noise([7])(here, there)[0], wanted.float(), atol=2e-5)
 
 
-@pytest.mark.parametrize("source", NOISE_SOURCES)
+@pytest.mark.parametrize("source", FIXED_CHOICES["noise_sources"])
 def test_a_batch_is_its_singles(source: NoiseSource) -> None:
     batch, single = noise([3, 4], source), noise([4], source)
     for here, there in pairwise(ROW[:-1]):

@@ -22,7 +22,8 @@ from webui.engine.conditioning import (
     plan_texts,
 )
 from webui.engine.denoiser import model_denoiser
-from webui.engine.pipeline import make_plan, sample_batch
+from webui.engine.pipeline import sample_batch
+from webui.engine.plan import make_plan
 from webui.engine.text_encoder import PromptEncoder, even_out
 
 SIGMA = torch.tensor(3.0, dtype=torch.float64)

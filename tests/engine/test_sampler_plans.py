@@ -12,7 +12,8 @@ from webui.core.catalogue import BUILTIN
 from webui.engine.bundle import ModelBundle
 from webui.engine.conditioning import TextDenoiser, plan_texts
 from webui.engine.denoiser import model_denoiser
-from webui.engine.pipeline import generate, noise_levels, sampler_options
+from webui.engine.pipeline import generate
+from webui.engine.plan import noise_levels, sampler_options
 from webui.engine.samplers import TwoSidedDenoiser
 from webui.engine.text_encoder import PromptEncoder
 

@@ -17,7 +17,8 @@ from webui.engine.bundle import ModelBundle
 from webui.engine.checkpoint import load_bundle
 from webui.engine.device import cpu_device
 from webui.engine.latents import decode
-from webui.engine.pipeline import Picture, Watcher, build_denoiser, generate, make_plan
+from webui.engine.pipeline import Picture, Watcher, build_denoiser, generate
+from webui.engine.plan import make_plan
 from webui.engine.samplers import sample
 from webui.engine.text_encoder import PromptEncoder
 from webui.services.models import ModelLibrary

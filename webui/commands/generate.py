@@ -14,7 +14,7 @@ from webui.commands.paths import MODELS_DIR
 from webui.commands.speech import Speech, reporting
 from webui.core.errors import InvalidRequest, Message
 from webui.core.parameters import Parameter
-from webui.core.request import NOISE_SOURCES, PARAMETERS, GenerationRequest
+from webui.core.request import FIXED_CHOICES, PARAMETERS, GenerationRequest
 from webui.core.validation import Names, complete
 from webui.services.models import ModelLibrary
 
@@ -88,8 +88,8 @@ def _flag(parameter: Parameter) -> Argument:
 
 
 def _metavar(parameter: Parameter) -> str:
-    if parameter.choices == "noise_sources":
-        return "|".join(NOISE_SOURCES)
+    if parameter.choices and parameter.choices in FIXED_CHOICES:
+        return "|".join(FIXED_CHOICES[parameter.choices])
     if parameter.minimum is None or parameter.maximum is None:
         return "NAME" if parameter.choices else "TEXT"
     return f"{parameter.minimum:g}..{parameter.maximum:.16g}"

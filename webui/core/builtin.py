@@ -1,8 +1,8 @@
-"""The samplers and schedules that come with the program, in the order of the menus."""
+"""The samplers, schedules and upscalers that come with the program, in the order of the menus."""
 
 from __future__ import annotations
 
-from webui.core.specs import SCHEDULES, SamplerSpec, ScheduleSpec
+from webui.core.specs import SCHEDULES, SamplerSpec, ScheduleSpec, UpscalerSpec
 
 SDE = "webui.engine.samplers.sde"
 DPMPP = "webui.engine.samplers.dpmpp"
@@ -15,6 +15,7 @@ DDIM = "webui.engine.samplers.ddim"
 CHURN = ("s_churn", "s_tmin", "s_tmax", "s_noise")
 NOISE = ("s_noise",)
 LEVELS = ("model_sigmas",)
+UPSCALE = "webui.engine.upscale"
 
 SAMPLER_ROWS = (
     SamplerSpec("DPM++ 2M", f"{DPMPP}:dpmpp_2m", "Karras", ("k_dpmpp_2m", "dpmpp_2m")),
@@ -187,4 +188,18 @@ SCHEDULE_ROWS = (
         "Align Your Steps GITS", f"{SCHEDULES}_fitted:align_your_steps_gits", ("AYS GITS",)
     ),
     ScheduleSpec("Align Your Steps 11", f"{SCHEDULES}_fitted:align_your_steps", ("AYS 11",)),
+)
+
+UPSCALER_ROWS = (
+    UpscalerSpec("Latent", f"{UPSCALE}:latent_bilinear", latent=True),
+    UpscalerSpec("Latent (antialiased)", f"{UPSCALE}:latent_bilinear_antialiased", latent=True),
+    UpscalerSpec("Latent (bicubic)", f"{UPSCALE}:latent_bicubic", latent=True),
+    UpscalerSpec(
+        "Latent (bicubic antialiased)", f"{UPSCALE}:latent_bicubic_antialiased", latent=True
+    ),
+    UpscalerSpec("Latent (nearest)", f"{UPSCALE}:latent_nearest", latent=True),
+    UpscalerSpec("Latent (nearest-exact)", f"{UPSCALE}:latent_nearest_exact", latent=True),
+    UpscalerSpec("None", f"{UPSCALE}:resized"),
+    UpscalerSpec("Lanczos", f"{UPSCALE}:lanczos"),
+    UpscalerSpec("Nearest", f"{UPSCALE}:nearest"),
 )

@@ -1,4 +1,4 @@
-"""Samplers and schedules by display name, with their flags. Registered without torch.
+"""Samplers, schedules and upscalers by display name, with their flags. Registered without torch.
 
 A row names its function as "package.module:function"; only the worker resolves it. The
 engine's functions have the forms given in `webui.engine.samplers` and `webui.engine.schedules`.
@@ -11,21 +11,30 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeVar
 
-from webui.core.builtin import SAMPLER_ROWS, SCHEDULE_ROWS
+from webui.core.builtin import SAMPLER_ROWS, SCHEDULE_ROWS, UPSCALER_ROWS
 from webui.core.errors import InkstoneError
-from webui.core.specs import SamplerSpec, ScheduleSpec
+from webui.core.specs import SamplerSpec, ScheduleSpec, UpscalerSpec
 
-__all__ = ["AUTOMATIC", "BUILTIN", "Catalogue", "SamplerSpec", "ScheduleSpec", "build"]
+__all__ = [
+    "AUTOMATIC",
+    "BUILTIN",
+    "Catalogue",
+    "SamplerSpec",
+    "ScheduleSpec",
+    "UpscalerSpec",
+    "build",
+]
 
 AUTOMATIC = "Automatic"
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All samplers and schedules that this installation offers, in the order of the menus."""
+    """All that this installation offers by name, in the order of the menus."""
 
     samplers: Mapping[str, SamplerSpec]
     schedules: Mapping[str, ScheduleSpec]
+    upscalers: Mapping[str, UpscalerSpec]
 
     def split(self, sampler: str, schedule: str = AUTOMATIC) -> tuple[str, str]:
         """Display names for what people write: aliases, any case, "DPM++ 2M Karras".
@@ -61,12 +70,16 @@ def _key(name: str) -> str:
     return name.casefold().replace("_", " ").strip()
 
 
-def build(samplers: Iterable[SamplerSpec], schedules: Iterable[ScheduleSpec]) -> Catalogue:
+def build(
+    samplers: Iterable[SamplerSpec],
+    schedules: Iterable[ScheduleSpec],
+    upscalers: Iterable[UpscalerSpec] = UPSCALER_ROWS,
+) -> Catalogue:
     """A catalogue of these rows; a name used twice is an error that names both owners."""
-    return Catalogue(_by_name(samplers), _by_name(schedules))
+    return Catalogue(_by_name(samplers), _by_name(schedules), _by_name(upscalers))
 
 
-Row = TypeVar("Row", SamplerSpec, ScheduleSpec)
+Row = TypeVar("Row", SamplerSpec, ScheduleSpec, UpscalerSpec)
 
 
 def _by_name(rows: Iterable[Row]) -> Mapping[str, Row]:

@@ -6,6 +6,7 @@ as JSON to a browser. Times are in seconds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -63,13 +64,24 @@ class StepDone(JobEvent):
 
 @dataclass(frozen=True)
 class PictureDone(JobEvent):
-    """Picture `index` is finished: `rgb` holds height * width * 3 bytes, row by row."""
+    """Picture `index` is finished: `rgb` holds height * width * 3 bytes, row by row.
+
+    `extra`: entries of the infotext that only the engine knows, such as "TI hashes".
+    """
 
     index: int
     seed: int
     width: int
     height: int
     rgb: bytes = field(repr=False)
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Remark(JobEvent):
+    """Something that the person should know although the job goes on."""
+
+    message: Message
 
 
 @dataclass(frozen=True)
@@ -108,12 +120,20 @@ class Preload:
 
 @dataclass(frozen=True)
 class RunJob:
-    """Make the pictures `indices` of the request; the others exist already."""
+    """Make the pictures `indices` of the request; the others exist already.
+
+    `others`: files of the further checkpoints that the request names, by their names. `images`:
+    encoded pictures by the request field that refers to them. `embeddings`: the folder of
+    textual-inversion files.
+    """
 
     job_id: str
     request: GenerationRequest
     files: ModelFiles
     indices: tuple[int, ...]
+    others: Mapping[str, ModelFiles] = field(default_factory=dict)
+    images: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    embeddings: str | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from annotated_types import Ge, Le, MultipleOf
 from pydantic import BaseModel
 
-Kind = Literal["text", "integer", "number", "choice"]
+Kind = Literal["text", "integer", "number", "choice", "flag"]
+Group = Literal["main", "seed", "hires", "refiner", "sampling", "guidance"]
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,10 @@ class Spec:
 
     `infotext`: the key in the saved text, None when the field has no key of its own there.
     `rest`: its name in the HTTP contract. `choices`: which list offers its values
-    ("samplers", "schedules", "checkpoints", "vaes", "noise_sources"). `step`: the step of its
-    slider. `axis`: whether a grid may vary it.
+    ("samplers", "schedules", "checkpoints", "vaes", "upscalers", or one of the request's
+    FIXED_CHOICES). `step`: the step of its slider. `axis`: whether a grid may vary it. `group`:
+    the part of the form that it belongs to. `needs`: the field that must be on or filled for
+    this one to matter. `shown`: whether forms and command lines offer it.
     """
 
     kind: Kind
@@ -29,6 +32,9 @@ class Spec:
     choices: str | None = None
     step: float | None = None
     axis: bool = True
+    group: Group = "main"
+    needs: str | None = None
+    shown: bool = True
 
 
 @dataclass(frozen=True)
@@ -46,11 +52,19 @@ class Parameter:
     rest: str
     choices: str | None
     axis: bool
+    group: Group
+    needs: str | None
+    shown: bool
 
     @property
     def label(self) -> str:
         """Key of the control's label in the catalogues."""
         return f"param.{self.name}"
+
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether its menu also offers SAME: "as before" or "none"."""
+        return bool(self.choices) and self.default == "" and self.name != "checkpoint"
 
     @property
     def flag(self) -> str:
@@ -83,6 +97,9 @@ def _row(model: type[BaseModel], name: str) -> Parameter:
         rest=spec.rest or name,
         choices=spec.choices,
         axis=spec.axis,
+        group=spec.group,
+        needs=spec.needs,
+        shown=spec.shown,
     )
 
 

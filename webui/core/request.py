@@ -7,13 +7,13 @@ grid axes and translations derive from the annotations below (see `PARAMETERS`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from webui.core.catalogue import AUTOMATIC
-from webui.core.parameters import Parameter, Spec, parameters_of
+from webui.core.parameters import Kind, Parameter, Spec, parameters_of
 
 MAX_PROMPT_CHARACTERS = 20_000
 MAX_BRACKET_DEPTH = 100
@@ -22,11 +22,43 @@ MAX_SEED = 2**53 - 1
 
 RANDOM_SEED = -1
 
+MAX_SIGMA = 1000.0
+
 NoiseSource = Literal["NV", "CPU", "GPU"]
-NOISE_SOURCES: tuple[NoiseSource, ...] = ("NV", "CPU", "GPU")
+EmphasisMode = Literal["Original", "No norm", "Ignore", "None"]
+NoiseSchedule = Literal["Default", "Zero Terminal SNR"]
+RefinerPass = Literal["first", "second", "both"]
+FIXED_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "noise_sources": get_args(NoiseSource),
+    "emphasis_modes": get_args(EmphasisMode),
+    "noise_schedules": get_args(NoiseSchedule),
+    "refiner_passes": get_args(RefinerPass),
+}
+"""Menus that are the same everywhere, by their name in `Spec.choices`."""
+
+SAME = ""
+"""What a menu of the hires pass says for "as in the first pass", and the refiner's for "none"."""
 
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARACTERS)]
 Name = Annotated[str, Field(max_length=500)]
+
+
+def _seed(infotext: str, rest: str, step: float | None = 1) -> Spec:
+    kind: Kind = "number" if step and step < 1 else "integer"
+    size = infotext == "Seed resize from"
+    return Spec(kind, infotext, rest, step=None if size else step, group="seed")
+
+
+def _hires(kind: Kind, infotext: str, rest: str, **row: Any) -> Spec:
+    return Spec(kind, infotext, rest, group="hires", needs="hires", **row)
+
+
+def _sampling(kind: Kind, infotext: str, **row: Any) -> Spec:
+    return Spec(kind, infotext, group="sampling", **row)
+
+
+def _guidance(kind: Kind, infotext: str, **row: Any) -> Spec:
+    return Spec(kind, infotext, group="guidance", **row)
 
 
 class GenerationRequest(BaseModel):
@@ -35,6 +67,12 @@ class GenerationRequest(BaseModel):
     `seed` is the first picture's; picture i of `batch_size * batch_count` uses seed + i.
     `eta` None means the sampler's own default. `checkpoint` and `vae` are names of the model
     library, "Automatic" the VAE that belongs to the checkpoint. Sizes are in pixels.
+
+    0 stands for "the model's own" in `sigma_min` and `sigma_max`, for the schedule's own in
+    `rho`, for "no limit" in `s_tmax`, for "as many as in the first pass" in `hires_steps`, for
+    "by `hires_scale`" in `hires_width` and `hires_height`, and for "off" in seed resize. SAME in
+    a menu of the hires pass means the first pass's choice, an empty hires prompt its prompt.
+    `first_pass`: id of a finished picture that takes the place of the first pass.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -62,12 +100,148 @@ class GenerationRequest(BaseModel):
     checkpoint: Annotated[Name, Spec("choice", "Model", choices="checkpoints")] = ""
     vae: Annotated[Name, Spec("choice", "VAE", choices="vaes")] = AUTOMATIC
 
+    # Seeds: pictures near another one.
+    variation_seed: Annotated[int, Field(ge=0, le=MAX_SEED), _seed("Variation seed", "subseed")] = 0
+    variation_strength: Annotated[
+        float, Field(ge=0, le=1), _seed("Variation seed strength", "subseed_strength", step=0.01)
+    ] = 0.0
+    seed_resize_width: Annotated[
+        int, Field(ge=0, le=2048, multiple_of=8), _seed("Seed resize from", "seed_resize_from_w")
+    ] = 0
+    seed_resize_height: Annotated[
+        int, Field(ge=0, le=2048, multiple_of=8), _seed("Seed resize from", "seed_resize_from_h")
+    ] = 0
+
+    # Hires fix: a second pass on the enlarged picture.
+    hires: Annotated[bool, Spec("flag", rest="enable_hr", group="hires")] = False
+    hires_upscaler: Annotated[
+        Name, _hires("choice", "Hires upscaler", "hr_upscaler", choices="upscalers")
+    ] = "Latent"
+    hires_steps: Annotated[
+        int, Field(ge=0, le=150), _hires("integer", "Hires steps", "hr_second_pass_steps")
+    ] = 0
+    denoising_strength: Annotated[
+        float,
+        Field(ge=0, le=1),
+        _hires("number", "Denoising strength", "denoising_strength", step=0.01),
+    ] = 0.7
+    hires_scale: Annotated[
+        float, Field(ge=1, le=4), _hires("number", "Hires upscale", "hr_scale", step=0.05)
+    ] = 2.0
+    hires_width: Annotated[
+        int, Field(ge=0, le=4096, multiple_of=8), _hires("integer", "Hires resize", "hr_resize_x")
+    ] = 0
+    hires_height: Annotated[
+        int, Field(ge=0, le=4096, multiple_of=8), _hires("integer", "Hires resize", "hr_resize_y")
+    ] = 0
+    hires_checkpoint: Annotated[
+        Name, _hires("choice", "Hires checkpoint", "hr_checkpoint_name", choices="checkpoints")
+    ] = SAME
+    hires_sampler: Annotated[
+        Name, _hires("choice", "Hires sampler", "hr_sampler_name", choices="samplers")
+    ] = SAME
+    hires_schedule: Annotated[
+        Name, _hires("choice", "Hires schedule type", "hr_scheduler", choices="schedules")
+    ] = SAME
+    hires_cfg_scale: Annotated[
+        float | None, Field(ge=1, le=30), _hires("number", "Hires CFG Scale", "hr_cfg", step=0.5)
+    ] = None
+    hires_prompt: Annotated[Prompt, _hires("text", "Hires prompt", "hr_prompt")] = ""
+    hires_negative_prompt: Annotated[
+        Prompt, _hires("text", "Hires negative prompt", "hr_negative_prompt")
+    ] = ""
+    first_pass: Annotated[Name, Spec("text", rest="firstpass_image", axis=False, shown=False)] = ""
+
+    # Refiner: another checkpoint for the last part of the way.
+    refiner_checkpoint: Annotated[
+        Name, Spec("choice", "Refiner", choices="checkpoints", group="refiner")
+    ] = SAME
+    refiner_switch_at: Annotated[
+        float,
+        Field(ge=0.01, le=1),
+        Spec("number", "Refiner switch at", step=0.01, group="refiner", needs="refiner_checkpoint"),
+    ] = 0.8
+    refiner_by_steps: Annotated[
+        bool,
+        Spec(
+            "flag",
+            "Refiner switch by sampling steps",
+            group="refiner",
+            needs="refiner_checkpoint",
+        ),
+    ] = False
+    hires_refiner: Annotated[
+        RefinerPass,
+        Spec(
+            "choice",
+            "Hires refiner",
+            choices="refiner_passes",
+            group="refiner",
+            needs="refiner_checkpoint",
+        ),
+    ] = "second"
+
+    # Details of sampling.
+    s_churn: Annotated[
+        float, Field(ge=0, le=100), _sampling("number", "Sigma churn", step=0.01)
+    ] = 0.0
+    s_tmin: Annotated[
+        float, Field(ge=0, le=MAX_SIGMA), _sampling("number", "Sigma tmin", step=0.01)
+    ] = 0.0
+    s_tmax: Annotated[
+        float, Field(ge=0, le=MAX_SIGMA), _sampling("number", "Sigma tmax", step=0.01)
+    ] = 0.0
+    s_noise: Annotated[float, Field(ge=0, le=2), _sampling("number", "Sigma noise", step=0.001)] = (
+        1.0
+    )
+    sigma_min: Annotated[
+        float, Field(ge=0, le=MAX_SIGMA), _sampling("number", "Schedule min sigma", step=0.001)
+    ] = 0.0
+    sigma_max: Annotated[
+        float, Field(ge=0, le=MAX_SIGMA), _sampling("number", "Schedule max sigma", step=0.01)
+    ] = 0.0
+    rho: Annotated[float, Field(ge=0, le=100), _sampling("number", "Schedule rho", step=0.1)] = 0.0
+    beta_alpha: Annotated[
+        float, Field(ge=0.01, le=2), _sampling("number", "Beta schedule alpha", step=0.01)
+    ] = 0.6
+    beta_beta: Annotated[
+        float, Field(ge=0.01, le=2), _sampling("number", "Beta schedule beta", step=0.01)
+    ] = 0.6
+    ensd: Annotated[int, Field(ge=0, le=MAX_SEED), _sampling("integer", "ENSD", step=1)] = 0
+    discard_penultimate: Annotated[bool, _sampling("flag", "Discard penultimate sigma")] = False
+    sgm_noise_multiplier: Annotated[bool, _sampling("flag", "SGM noise multiplier")] = False
+    noise_schedule: Annotated[
+        NoiseSchedule, _sampling("choice", "Noise Schedule", choices="noise_schedules")
+    ] = "Default"
+    tiling: Annotated[bool, Spec("flag", "Tiling", group="sampling")] = False
+
+    # Guidance, and how prompts are read.
+    ngms: Annotated[
+        float,
+        Field(ge=0, le=15),
+        Spec("number", "NGMS", rest="s_min_uncond", step=0.01, group="guidance"),
+    ] = 0.0
+    ngms_all_steps: Annotated[bool, _guidance("flag", "NGMS all steps")] = False
+    skip_early_cond: Annotated[
+        float, Field(ge=0, le=1), _guidance("number", "Skip Early CFG", step=0.01)
+    ] = 0.0
+    cfg_rescale: Annotated[
+        float, Field(ge=0, le=1), _guidance("number", "CFG rescale", step=0.01)
+    ] = 0.0
+    pad_conds: Annotated[bool, _guidance("flag", "Pad conds")] = False
+    emphasis: Annotated[EmphasisMode, _guidance("choice", "Emphasis", choices="emphasis_modes")] = (
+        "Original"
+    )
+    old_timelines: Annotated[bool, _guidance("flag", "Old prompt editing timelines")] = False
+
     @property
     def pictures(self) -> int:
         """How many pictures the job makes."""
         return self.batch_size * self.batch_count
 
-    @field_validator("prompt", "negative_prompt", mode="before")
+    @field_validator(
+        "prompt", "negative_prompt", "hires_prompt", "hires_negative_prompt", mode="before"
+    )
     @classmethod
     def _readable(cls, text: object) -> object:
         """Refuses what no tokenizer, file or database keeps: NUL, half characters, deep nesting.

@@ -47,6 +47,15 @@ class SamplerSpec:
 
 
 @dataclass(frozen=True)
+class UpscalerSpec:
+    """What enlarges a picture between two passes. `latent`: it enlarges latents, not pixels."""
+
+    name: str
+    target: str
+    latent: bool = False
+
+
+@dataclass(frozen=True)
 class ScheduleSpec:
     """One schedule: a row of sigmas, from noise to picture."""
 

@@ -14,7 +14,13 @@ from pydantic_core import ErrorDetails
 from webui.core.catalogue import AUTOMATIC, BUILTIN, Catalogue
 from webui.core.errors import InvalidRequest, Message
 from webui.core.parameters import Parameter
-from webui.core.request import PARAMETERS, RANDOM_SEED, GenerationRequest
+from webui.core.request import (
+    FIXED_CHOICES,
+    PARAMETERS,
+    RANDOM_SEED,
+    SAME,
+    GenerationRequest,
+)
 
 SHOWN_CHARACTERS = 60
 """How much of a faulty value a message repeats: enough to recognise it."""
@@ -27,6 +33,17 @@ class Names:
     catalogue: Catalogue = BUILTIN
     checkpoints: tuple[str, ...] = ()
     vaes: tuple[str, ...] = ()
+
+    def offered(self, source: str) -> tuple[str, ...]:
+        """All values that a menu offers; `source` is the parameter's `choices`."""
+        lists: Mapping[str, tuple[str, ...]] = {
+            "samplers": tuple(self.catalogue.samplers),
+            "schedules": (AUTOMATIC, *self.catalogue.schedules),
+            "checkpoints": self.checkpoints,
+            "vaes": (AUTOMATIC, *self.vaes),
+            "upscalers": tuple(self.catalogue.upscalers),
+        }
+        return lists.get(source) or FIXED_CHOICES.get(source, ())
 
 
 def draw_seed() -> int:
@@ -46,8 +63,10 @@ def complete(
         InvalidRequest: with one problem per faulty field; nothing was changed.
     """
     filled = dict(values)
-    if filled.get("seed") in (RANDOM_SEED, None, "", str(RANDOM_SEED)):
-        filled["seed"] = draw()
+    varied = values.get("variation_strength") not in (None, "", 0)
+    for field, absent in (("seed", RANDOM_SEED), ("variation_seed", RANDOM_SEED if varied else 0)):
+        if filled.get(field, absent) in (RANDOM_SEED, None, "", str(RANDOM_SEED)):
+            filled[field] = draw()
     if not filled.get("checkpoint") and names.checkpoints:
         filled["checkpoint"] = names.checkpoints[0]
     problems: list[Message] = []
@@ -65,20 +84,21 @@ def complete(
 
 
 def _resolve_names(values: Mapping[str, Any], names: Names) -> tuple[dict[str, str], list[Message]]:
+    """Display names for what was written, and a problem for each that nobody knows."""
+    given = {
+        name: str(values.get(name, parameter.default))
+        for name, parameter in PARAMETERS.items()
+        if parameter.choices and parameter.choices not in FIXED_CHOICES
+    }
+    for sampler, schedule in (("sampler", "schedule"), ("hires_sampler", "hires_schedule")):
+        split = names.catalogue.split(given[sampler], given[schedule] or AUTOMATIC)
+        named = given[schedule] or split[1] != AUTOMATIC
+        given[sampler], given[schedule] = split[0], split[1] if named else SAME
     resolved: dict[str, str] = {}
     problems: list[Message] = []
-    sampler, schedule = names.catalogue.split(
-        str(values.get("sampler", PARAMETERS["sampler"].default)),
-        str(values.get("schedule", PARAMETERS["schedule"].default)),
-    )
-    offered: dict[str, tuple[str, Collection[str]]] = {
-        "sampler": (sampler, names.catalogue.samplers),
-        "schedule": (schedule, [AUTOMATIC, *names.catalogue.schedules]),
-        "checkpoint": (str(values.get("checkpoint", "")), names.checkpoints),
-        "vae": (str(values.get("vae", AUTOMATIC)), [AUTOMATIC, *names.vaes]),
-    }
-    for field, (value, known) in offered.items():
-        if value in known:
+    for field, value in given.items():
+        known = names.offered(PARAMETERS[field].choices or "")
+        if value in known or (value == SAME and PARAMETERS[field].may_be_empty):
             resolved[field] = value
         else:
             problems.append(_unknown(field, value, known))
@@ -107,6 +127,8 @@ def problem_of(detail: ErrorDetails) -> Message:
         return Message("error.unknown_field", {"got": shorten(field or "")}, field)
     if kind == "multiple_of":
         return Message("error.multiple", {"got": got, "step": context["multiple_of"]}, field)
+    if parameter.kind == "flag":
+        return Message("error.flag", {"got": shorten(got)}, field)
     if parameter.minimum is not None:
         return _number_problem(parameter, got)
     if parameter.choices and kind == "literal_error":
@@ -116,7 +138,7 @@ def problem_of(detail: ErrorDetails) -> Message:
 
 def _number_problem(parameter: Parameter, got: object) -> Message:
     low, high = parameter.minimum, parameter.maximum
-    if parameter.name == "seed":
+    if parameter.name in ("seed", "variation_seed"):
         return Message("error.seed", {"got": shorten(got), "high": high}, parameter.name)
     if got in (None, ""):
         return Message("error.number_missing", {"low": low, "high": high}, parameter.name)

@@ -21,7 +21,8 @@ from webui.engine.checkpoint import load_bundle
 from webui.engine.device import Device, choose_device
 from webui.engine.latents import latent_shape
 from webui.engine.noise import SeededNoise
-from webui.engine.pipeline import generate, make_plan, sample_batch
+from webui.engine.pipeline import generate, sample_batch
+from webui.engine.plan import make_plan
 from webui.engine.text_encoder import PromptEncoder
 
 BenchSampler = Literal["DDIM", "Euler"]

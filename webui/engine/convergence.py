@@ -14,7 +14,8 @@ from webui.core.request import GenerationRequest
 from webui.engine.bundle import ModelBundle
 from webui.engine.checkpoint import load_bundle
 from webui.engine.device import Device, choose_device
-from webui.engine.pipeline import make_plan, sample_batch
+from webui.engine.pipeline import sample_batch
+from webui.engine.plan import make_plan
 from webui.engine.text_encoder import PromptEncoder
 
 STEPS = (5, 10, 15, 20, 30, 50)

@@ -11,6 +11,7 @@ from gradio.components import Component
 from starlette.requests import Request
 
 from webui.core.errors import InkstoneError, InvalidRequest
+from webui.core.request import PARAMETERS
 from webui.core.validation import complete
 from webui.ui.bindings import Form, choices_of, menu_of
 from webui.ui.services import UiServices
@@ -73,8 +74,8 @@ def connect_models(
     def offered() -> tuple[object, object, str]:
         names = services.names()
         return (
-            gr.update(choices=menu_of(choices_of(names, "checkpoints"))),
-            gr.update(choices=menu_of(choices_of(names, "vaes"))),
+            gr.update(choices=menu_of(choices_of(names, PARAMETERS["checkpoint"]))),
+            gr.update(choices=menu_of(choices_of(names, PARAMETERS["vae"]))),
             models_json(services),
         )
 
@@ -97,7 +98,7 @@ def models_json(services: UiServices) -> str:
         }
         for model in services.models()
     }
-    vaes = choices_of(services.names(), "vaes")
+    vaes = choices_of(services.names(), PARAMETERS["vae"])
     return json.dumps({"checkpoints": checkpoints, "vaes": vaes})
 
 

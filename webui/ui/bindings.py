@@ -7,7 +7,7 @@ browser's part (`assets/fields.js`) shows them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +17,7 @@ from gradio.components import Component
 
 from webui.core.catalogue import AUTOMATIC
 from webui.core.parameters import Parameter
-from webui.core.request import NOISE_SOURCES, PARAMETERS, RANDOM_SEED
+from webui.core.request import PARAMETERS, RANDOM_SEED, SAME
 from webui.core.validation import Names
 from webui.ui.text import inline, t
 
@@ -29,16 +29,10 @@ def element_id(name: str) -> str:
     return f"ink-{name}"
 
 
-def choices_of(names: Names, source: str) -> list[str]:
-    """What a menu offers; `source` is the parameter's `choices`."""
-    offered: Mapping[str, Sequence[str]] = {
-        "samplers": tuple(names.catalogue.samplers),
-        "schedules": (AUTOMATIC, *names.catalogue.schedules),
-        "checkpoints": names.checkpoints,
-        "vaes": (AUTOMATIC, *names.vaes),
-        "noise_sources": NOISE_SOURCES,
-    }
-    return list(offered[source])
+def choices_of(names: Names, parameter: Parameter) -> list[str]:
+    """What the field's menu offers; SAME first where the field may say "as before" or "none"."""
+    offered = names.offered(parameter.choices or "")
+    return [SAME, *offered] if parameter.may_be_empty else list(offered)
 
 
 def menu_of(choices: Iterable[str]) -> list[tuple[str, str]]:
@@ -95,7 +89,7 @@ def _control(parameter: Parameter, names: Names) -> Component:
         "min_width": 0,
     }
     if parameter.choices:
-        menu = menu_of(choices_of(names, parameter.choices))
+        menu = menu_of(choices_of(names, parameter))
         return gr.Dropdown(menu, allow_custom_value=True, **common)
     if parameter.kind == "text":
         lines = LINES.get(parameter.name, 1)

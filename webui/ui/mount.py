@@ -68,7 +68,7 @@ def page_data(services: UiServices) -> str:
             "maximum": row.maximum,
             "step": row.step,
             "default": initial_value(row, names),
-            "choices": choices_of(names, row.choices) if row.choices in FIXED_CHOICES else None,
+            "choices": choices_of(names, row) if row.choices in FIXED_CHOICES else None,
         }
         for name, row in PARAMETERS.items()
     }

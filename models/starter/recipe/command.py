@@ -39,7 +39,7 @@ Total = Annotated[float | None, typer.Option(help="How long the UNet trains in a
 Workers = Annotated[int | None, typer.Option(help="Training processes on a CPU.")]
 Start = Annotated[Path | None, typer.Option(help="A model to begin from, models/starter say.")]
 Data = Annotated[Path | None, typer.Option(help="The rendered icons [WORK/data.zip].")]
-Compile = Annotated[bool, typer.Option(help="Compile the networks on a GPU.")]
+Compile = Annotated[bool, typer.Option(help="Compile the networks.")]
 
 
 def main() -> None:
@@ -183,7 +183,7 @@ def _workshop(
         device=device,
         deadline=Deadline(minutes),
         workers=workers or chosen.workers,
-        compiled=compiled and device.type == "cuda",
+        compiled=compiled,
         start=start,
         watch=narrator.watch,
         checkpointed=narrator.checkpointed,

@@ -6,6 +6,7 @@ more done than one process with two threads, whose threads wait for each other a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -20,8 +21,11 @@ STOP_SECONDS = 60.0
 class Helpers:
     """The processes beside the first one; a context that ends them."""
 
-    def __init__(self, task: Task, plan: Plan, count: int) -> None:
-        """Moves the task's weights into shared memory if `count` is above 0."""
+    def __init__(self, task: Task, plan: Plan, count: int, compiled: Sequence[str] = ()) -> None:
+        """Moves the task's weights into shared memory if `count` is above 0.
+
+        `compiled`: the submodules that each process compiles for itself.
+        """
         self._processes: list[Any] = []
         if count == 0:
             return
@@ -31,7 +35,7 @@ class Helpers:
         self._stop = context.Event()
         self._progress = context.Value("d", 0.0)
         for rank in range(1, count + 1):
-            arguments = (task, plan, rank, self._stop, self._progress)
+            arguments = (task, plan, rank, tuple(compiled), self._stop, self._progress)
             process = context.Process(target=_help, args=arguments, daemon=True)
             process.start()
             self._processes.append(process)
@@ -60,9 +64,11 @@ class Helpers:
                 process.terminate()
 
 
-def _help(task, plan, rank, stop, progress) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
+def _help(task, plan, rank, compiled, stop, progress) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
     torch.set_num_threads(1)
     trainer = Trainer(task, plan, torch.device("cpu"), averaged=False)
+    for name in compiled:
+        task.modules.get_submodule(name).compile()
     # Not the seed of an earlier call: after a restart it would draw the same batches again.
     trainer.dice = Dice(int(torch.seed() % 2**31) + rank, torch.device("cpu"))
     while not stop.is_set():

@@ -89,6 +89,12 @@ def labels_of(scene: Scene, slugs: dict[str, int]) -> list[int]:
     ]
 
 
+def plain_scenes(texts: Texts) -> Tensor:
+    """Which scenes show one thing in its own colours, (M,)."""
+    single = texts.labels[:, 6] == KINDS.index("single")
+    return (single & (texts.labels[:, 2] == 0)).nonzero().flatten()
+
+
 @torch.no_grad()
 def make_latents(
     scenes: Sequence[Scene],

@@ -33,6 +33,7 @@ class Profile:
     number the first ones of the evaluation's list. `composed` adds pairs, counts, tints and
     wearing. `scenes` pictures are encoded once and trained on, with `captions` captions each.
     `crop`: the VAE first learns from crops of this many pixels; the whole size means none.
+    `composed_from`: the share of the UNet's training after which composed scenes are shown.
     `sheet_minutes`: how often sample sheets are drawn while training.
     """
 
@@ -59,6 +60,7 @@ class Profile:
     workers: int
     sheet_minutes: float
     snr_gamma: float | None = None
+    composed_from: float = 0.0
 
 
 ALL_STYLES = ("3d", "flat", "cartoon", "line", "pixel")
@@ -92,8 +94,8 @@ PROFILES: Mapping[str, Profile] = {
         size=128,
         subjects=220,
         styles=("3d", "flat"),
-        composed=False,
-        scenes=9_000,
+        composed=True,
+        scenes=16_000,
         captions=6,
         english_merges=2600,
         vae_channels=(12, 24, 64, 128),
@@ -106,11 +108,12 @@ PROFILES: Mapping[str, Profile] = {
         crop=64,
         judge_width=24,
         vae=Plan(batch=4, peak=1e-3, minutes=60, decay_from=0.5),
-        text=Plan(batch=64, peak=1e-3, minutes=6),
-        unet=Plan(batch=10, peak=5e-4, minutes=240, warmup=200, ema=0.998),
+        text=Plan(batch=64, peak=1e-3, minutes=4),
+        unet=Plan(batch=32, peak=6e-4, minutes=180, warmup=200, ema=0.999),
         judge=Plan(batch=32, peak=2e-3, steps=2500, decay_from=0.3),
         workers=2,
         sheet_minutes=15,
+        composed_from=0.4,
     ),
     "tiny": Profile(
         size=64,

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers.models.attention_processor import AttnProcessor
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import nn
 
 from recipe import compose, parts, pool, render, sources, subjects, tokenizer
@@ -19,7 +21,7 @@ from recipe.profiles import Plan
 from recipe.scenes import SceneMaker
 from recipe.text import TextTask, build_heads
 from recipe.unet import UnetTask
-from recipe.vae import VaeTask, normalise
+from recipe.vae import CHUNK, VaeTask, encode, normalise
 from recipe.workshop import (
     Workshop,
     load_text_encoder,
@@ -31,6 +33,7 @@ from recipe.workshop import (
 
 RENDER_SIZE = 256
 NORMALISED_ON = 256
+NORMAL_WITHIN = 0.1
 TOKENIZER_SCENES = 3000
 
 
@@ -73,13 +76,13 @@ def train_vae(shop: Workshop) -> bool:
     maker = SceneMaker(icons, composed=shop.profile.composed)
     modules = placed_on({"vae": vae}, shop.device)
     task = VaeTask(modules, icons, maker, shop.profile.crop)
-    trainer = _train(shop, task, shop.profile.vae, compiled=[vae.encoder, vae.decoder])
+    # On a CPU it sees crops and whole pictures: two compilations that take longer than they save.
+    compiled = () if shop.device.type == "cpu" else ("vae.encoder", "vae.decoder")
+    trainer = _train(shop, task, shop.profile.vae, compiled)
     if trainer is None:
         return False
     averaged: Any = _averages(trainer)["vae"]
-    rng = random.Random(1)
-    scenes = [maker.make(rng) for _ in range(NORMALISED_ON)]
-    normalise(averaged, compose.render(icons, scenes, rng))
+    normalise(averaged, _pictures_to_normalise(shop))
     save_part(averaged, shop.part("vae"))
     return True
 
@@ -100,7 +103,26 @@ def restore(shop: Workshop, model: Path) -> None:
         fitting = parts.start_from(module, model / name / file)
         if fitting < len(module.state_dict()):
             raise ValueError(f"{model / name} is of another profile: only {fitting} tensors fit")
+        if name == "vae":
+            _normalise_if_needed(vae, shop)
         save_part(module, shop.part(name))
+
+
+def _normalise_if_needed(vae: AutoencoderKL, shop: Workshop) -> None:
+    """A model of another recipe may have latents of another mean and deviation."""
+    vae.to(shop.device).eval()  # type: ignore[arg-type]
+    pictures = _pictures_to_normalise(shop)
+    latents = torch.cat([encode(vae, part) for part in pictures.split(CHUNK)])
+    mean, deviation = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
+    if max(float(mean.abs().max()), float((deviation - 1).abs().max())) > NORMAL_WITHIN:
+        normalise(vae, pictures)
+
+
+def _pictures_to_normalise(shop: Workshop) -> torch.Tensor:
+    icons = shop.icons()
+    maker = SceneMaker(icons, composed=shop.profile.composed)
+    rng = random.Random(1)
+    return compose.render(icons, [maker.make(rng) for _ in range(NORMALISED_ON)], rng)
 
 
 def train_text(shop: Workshop) -> bool:
@@ -132,11 +154,16 @@ def encode_pool(shop: Workshop) -> None:
 
 def train_unet(shop: Workshop) -> bool:
     """The UNet with the text encoder. Returns whether it is finished."""
-    model = {"unet": parts.build_unet(shop.profile), "text_encoder": load_text_encoder(shop)}
-    _start(model["unet"], shop, "unet", parts.DIFFUSERS_WEIGHTS)
+    unet = parts.build_unet(shop.profile)
+    model = {"unet": unet, "text_encoder": load_text_encoder(shop)}
+    _start(unet, shop, "unet", parts.DIFFUSERS_WEIGHTS)
     modules = placed_on(model, shop.device)
-    task = UnetTask(modules, *_unet_data(shop), shop.profile.snr_gamma)
-    return _train(shop, task, shop.profile.unet, compiled=[modules["unet"]]) is not None
+    if shop.device.type == "cpu":
+        # torch's flash attention takes a quarter of a step here; products and a softmax, little.
+        unet.set_attn_processor(AttnProcessor())
+    gamma, later = shop.profile.snr_gamma, shop.profile.composed_from
+    task = UnetTask(modules, *_unet_data(shop), gamma, later)
+    return _train(shop, task, shop.profile.unet, ("unet",)) is not None
 
 
 def _unet_data(shop: Workshop) -> tuple[torch.Tensor, pool.Texts]:
@@ -181,19 +208,17 @@ def _averages(trainer: Trainer) -> nn.ModuleDict:
     return trainer.averages
 
 
-def _train(
-    shop: Workshop, task: Task, plan: Plan, compiled: Sequence[nn.Module] = ()
-) -> Trainer | None:
+def _train(shop: Workshop, task: Task, plan: Plan, compiled: Sequence[str] = ()) -> Trainer | None:
     """Trains a task, resumed if it was begun; None if the time was over first."""
     helpers = 0 if shop.device.type == "cuda" else shop.workers - 1
-    with Helpers(task, plan, helpers) as beside:
+    compiled = compiled if shop.compiled else ()
+    with Helpers(task, plan, helpers, compiled) as beside:
         trainer = Trainer(task, plan, shop.device)
         path = shop.checkpoint(task.name)
         if path.is_file():
             trainer.load(path)
-        if shop.compiled:
-            for module in compiled:
-                module.compile()
+        for name in compiled:
+            task.modules.get_submodule(name).compile()
 
         def report(now: Trainer, loss: float) -> None:
             beside.tell(now.progress)

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from recipe.loop import Dice
-from recipe.pool import Texts
-from recipe.text import shortened
+from recipe.pool import Texts, plain_scenes
+from recipe.text import SHORT, shortened
 
 DROPPED = 0.1
 """How often the caption is left out, so that the model also knows the empty prompt (for CFG)."""
@@ -32,20 +32,24 @@ class UnetTask:
 
     `snr_gamma` None weighs all timesteps alike, which for v keeps the noisiest ones, where text
     decides what the picture becomes; a number weighs as Hang et al. 2023 ("min-SNR") do.
+    Before the share `composed_from` of the stage, only single things in their own colours are
+    shown: what a word means is learned before how words combine.
     """
 
     modules: nn.ModuleDict
     latents: Tensor
     texts: Texts
     snr_gamma: float | None = None
+    composed_from: float = 0.0
     name: str = "unet"
 
     def __post_init__(self) -> None:
         self._abar = kept_signal(self.latents.device)
+        self._plain = plain_scenes(self.texts).cpu()
 
     def loss(self, batch: int, dice: Dice, progress: float) -> Tensor:
         """Mean squared error of v."""
-        clean, tokens = self._batch(batch, dice)
+        clean, tokens = self._batch(batch, dice, progress)
         device = clean.device
         t = torch.randint(TIMESTEPS, (batch,), generator=dice.device, device=device)
         noise = torch.randn(clean.shape, generator=dice.device, device=device)
@@ -59,12 +63,19 @@ class UnetTask:
     def predict(self, noised: Tensor, t: Tensor, tokens: Tensor) -> Tensor:
         """v, (B, 4, s, s)."""
         hidden = self.modules["text_encoder"](input_ids=tokens).last_hidden_state
-        predicted: Tensor = self.modules["unet"](noised, t, hidden, return_dict=False)[0]
+        unet = self.modules["unet"]
+        # Compiled for one length; the rare whole captions on a CPU aren't worth a second time.
+        short = tokens.is_cuda or tokens.shape[1] == SHORT
+        call = unet if short else unet.forward
+        predicted: Tensor = call(noised, t, hidden, return_dict=False)[0]
         return predicted
 
-    def _batch(self, batch: int, dice: Dice) -> tuple[Tensor, Tensor]:
+    def _batch(self, batch: int, dice: Dice, progress: float) -> tuple[Tensor, Tensor]:
         device = self.latents.device
-        index = torch.randint(len(self.latents), (batch,), generator=dice.cpu)
+        plain = progress < self.composed_from and len(self._plain) > 0
+        count = len(self._plain) if plain else len(self.latents)
+        index = torch.randint(count, (batch,), generator=dice.cpu)
+        index = self._plain[index] if plain else index
         which = torch.randint(self.texts.tokens.shape[1], (batch,), generator=dice.cpu)
         dropped = torch.rand(batch, generator=dice.cpu) < DROPPED
         index, which, dropped = index.to(device), which.to(device), dropped.to(device)
