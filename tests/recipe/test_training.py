@@ -14,11 +14,11 @@ from recipe.compose import render
 from recipe.export import scheduler_settings, write_model
 from recipe.hogwild import Helpers
 from recipe.loop import Deadline, Dice, Trainer, rate
-from recipe.pool import Texts, make_scenes, make_texts
+from recipe.pool import Texts, make_scenes, make_texts, plain_scenes
 from recipe.profiles import PROFILES, Plan
 from recipe.render import Icons
-from recipe.text import TextTask, build_heads, end_positions, shortened
-from recipe.tokenizer import Tokenizer, train
+from recipe.text import SHORT, TextTask, build_heads, end_positions, shortened
+from recipe.tokenizer import POSITIONS, Tokenizer, train
 from recipe.unet import UnetTask, kept_signal, weights
 from recipe.vae import decode, encode, normalise, psnr
 from recipe.workshop import Workshop, assemble, load_text_encoder, load_vae
@@ -139,12 +139,17 @@ def test_psnr_is_in_decibels() -> None:
 
 
 def test_short_batches_keep_every_word(texts: Texts) -> None:
-    tokens = texts.tokens[:, 0].long()
+    tokens = texts.tokens.flatten(0, 1).long()
     eos = int(texts.empty[-1])
+    ends = end_positions(tokens, eos)
     dice = Dice(0, CPU)
-    cut = [shortened(tokens, texts, dice) for _ in range(30)]
-    assert {len(c[0]) == 77 for c in cut} == {True, False}
-    assert all(torch.equal(end_positions(c, eos), end_positions(tokens, eos)) for c in cut)
+    brief = tokens[ends < SHORT - 1]
+    cut = [shortened(brief, texts, dice) for _ in range(30)]
+    assert {len(c[0]) for c in cut} == {SHORT, POSITIONS}
+    assert all(torch.equal(end_positions(c, eos), end_positions(brief, eos)) for c in cut)
+    long = tokens[ends >= SHORT - 1]
+    assert len(long)
+    assert all(torch.equal(shortened(long, texts, dice), long) for _ in range(9))
 
 
 def test_an_older_model_is_a_start_where_it_fits(trained: Workshop, tmp_path: Path) -> None:
@@ -188,3 +193,19 @@ def test_processes_train_the_same_weights(texts: Texts, tokenizer: Tokenizer) ->
             for one, other in zip(before, task.modules.parameters(), strict=True)
         ):
             helpers.tell(0.0)  # raises if the process dies; nothing here moves the weights
+
+
+def test_plain_scenes_come_first(texts: Texts, tokenizer: Tokenizer) -> None:
+    whole = unet_task(texts, tokenizer)
+    plain = set(plain_scenes(texts).tolist())
+    assert 0 < len(plain) < len(whole.latents)
+    task = replace(whole, composed_from=0.5)
+    marks = torch.arange(len(task.latents))[:, None, None, None]
+    task.latents = marks.expand_as(whole.latents).float()
+    dice = Dice(0, CPU)
+
+    def seen(progress: float) -> set[int]:
+        return {int(x) for _ in range(30) for x in task._batch(8, dice, progress)[0][:, 0, 0, 0]}
+
+    assert seen(0.2) <= plain
+    assert seen(0.7) - plain
