@@ -19,6 +19,7 @@ from webui import __version__
 from webui.core.catalogue import BUILTIN
 from webui.core.errors import ModelFileError
 from webui.core.events import ModelFiles
+from webui.core.passes import further_models
 from webui.core.request import GenerationRequest
 from webui.core.validation import Names
 from webui.http.app import create_app
@@ -34,6 +35,8 @@ from webui.services.localisation import Localiser
 from webui.services.models import ModelEntry, ModelLibrary
 from webui.services.settings import Settings
 from webui.services.store import Store
+from webui.services.styles import FILE_NAME as STYLES
+from webui.services.styles import StyleService
 from webui.services.tokens import TokenCounter
 from webui.services.workers.local import LocalPool, LocalPoolOptions
 
@@ -55,7 +58,9 @@ def open_services(
     closing.callback(library.close)
     hub = EventHub()
     closing.callback(hub.close)
-    images = ImageStore(store)
+    images = ImageStore(
+        store, file_format=settings.samples_format, quality=settings.samples_quality
+    )
     pool = LocalPool(settings.data_dir, LocalPoolOptions(size=settings.workers or 1))
     jobs = JobService(store, images, hub, pool, library)
     jobs.start(_first(library))
@@ -65,7 +70,8 @@ def open_services(
         return Names(BUILTIN, library.names(), library.vaes())
 
     def check(request: GenerationRequest) -> None:
-        check_fits(request, library.entry(request.checkpoint), jobs.memory())
+        for name in (request.checkpoint, *further_models(request).values()):
+            check_fits(request, library.entry(name), jobs.memory())
 
     return HttpServices(
         jobs=jobs,
@@ -73,6 +79,7 @@ def open_services(
         hub=hub,
         library=library,
         tokens=TokenCounter(),
+        styles=StyleService(settings.data_dir / STYLES),
         accounts=accounts,
         localiser=localiser,
         names=names,
@@ -105,6 +112,7 @@ def build_app(services: HttpServices) -> FastAPI:
         catalogues=services.localiser.catalogues,
         names=services.names,
         models=models,
+        merge=services.styles.merge,
         submit=submit,
         owner_of=owner,
         language_of=language,

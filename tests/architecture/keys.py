@@ -15,10 +15,11 @@ from typing import get_args
 
 from tests.architecture.source import REPOSITORY, WEBUI, name_of, product_files, tree
 from webui.core.events import Phase
-from webui.core.request import PARAMETERS
+from webui.core.request import FIXED_CHOICES, PARAMETERS
+from webui.ui.bindings import FOLDS
 
 KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-zA-Z0-9_]+)+")
-FILE_ENDINGS = (".js", ".css", ".png", ".json", ".log", ".html", ".py")
+FILE_ENDINGS = (".js", ".css", ".csv", ".png", ".json", ".log", ".html", ".py")
 JAVASCRIPT_STRING = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'|`([^`]*)`")
 BLANK = re.compile(r"\{(\w+)\}")
 
@@ -38,14 +39,28 @@ FINDINGS = {
 EXPANSIONS: dict[str, tuple[str, ...]] = {
     "param.*": tuple(f"param.{name}" for name in PARAMETERS),
     "phase.*": tuple(f"phase.{name}" for name in get_args(Phase)),
-    "*.placeholder": ("param.prompt.placeholder", "param.negative_prompt.placeholder"),
+    "*.placeholder": tuple(
+        f"param.{name}.placeholder"
+        for name, row in PARAMETERS.items()
+        if row.kind == "text" and row.shown
+    ),
+    "choice.*": tuple(
+        f"choice.{value.lower().replace(' ', '_')}"
+        for menu in ("emphasis_modes", "noise_schedules", "refiner_passes")
+        for value in FIXED_CHOICES[menu]
+    ),
+    "label.*": tuple(f"label.{name}" for name in (*FOLDS, "guidance", "sampling")),
+    "reading.source_*": tuple(
+        f"reading.source_{name}"
+        for name in ("inkstone", "webui", "novelai", "invokeai", "comfyui", "none")
+    ),
     "button.*": ("button.swap", "button.random_seed", "button.reuse_seed"),
     "example.*": tuple(f"example.{number}" for number in range(1, 7)),
     "worker.*": tuple(
         f"worker.{state}"
         for state in ("starting", "loading", "ready", "busy", "restarting", "failed", "offline")
     ),
-    "error.*": ("error.nul", "error.surrogate", "error.depth"),
+    "error.*": ("error.nul", "error.surrogate", "error.depth", "error.parts"),
     "doctor.*": tuple(f"doctor.{name}" for name in FINDINGS),
     "doctor.*.*": tuple(
         f"doctor.{n}.{state}" for n, states in FINDINGS.items() for state in states

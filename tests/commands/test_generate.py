@@ -43,9 +43,40 @@ def test_several_pictures_get_numbers_and_equal_single_ones(tmp_path: Path) -> N
         assert second.info["parameters"] == single.info["parameters"]
 
 
+def test_styles_are_worked_into_the_prompts(tmp_path: Path) -> None:
+    file, target = tmp_path / "s.csv", tmp_path / "a.webp"
+    file.write_text("name,prompt,negative_prompt\ninner,a {prompt},\nlast,oil,blurry\n", "utf-8")
+    given = ("--style", "inner", "--style", "last", "--styles-file", str(file))
+    done = run("generate", "cat", *given, *QUICK, "-o", str(target))
+    assert done.returncode == 0, done.stderr
+    values = infotext.parse(done.stdout).values()
+    assert (values["prompt"], values["negative_prompt"]) == ("a cat, oil", "blurry")
+    with Image.open(target) as picture:
+        assert picture.format == "WEBP"
+    refused = run("generate", "cat", "--style", "inmer", "--styles-file", str(file))
+    assert refused.returncode != 0
+    assert "inner" in refused.stderr
+
+
+def test_hires_fix_and_tiling(tmp_path: Path) -> None:
+    target = tmp_path / "large.png"
+    done = run(
+        *("generate", "a red apple", *QUICK, "--hires", "--hires-scale", "1.5", "--tiling"),
+        *("--hires-upscaler", "Lanczos", "-o", str(target)),
+    )
+    assert done.returncode == 0, done.stderr
+    with Image.open(target) as picture:
+        assert picture.size == (192, 192)
+    assert "Hires upscale: 1.5" in done.stdout
+    assert "Tiling: True" in done.stdout
+
+
 def test_every_parameter_has_a_flag() -> None:
     page = run("generate", "--help").stdout
-    assert not [p.flag for p in PARAMETERS.values() if p.name != "prompt" and p.flag not in page]
+    shown = [p for p in PARAMETERS.values() if p.shown and p.name != "prompt"]
+    assert not [p.flag for p in shown if p.flag not in page]
+    assert "--no-hires " in page
+    assert page.index("─ Hires fix ") < page.index("--hires-upscaler")
 
 
 @pytest.mark.parametrize(
@@ -60,6 +91,8 @@ def test_every_parameter_has_a_flag() -> None:
         ("--sampler", "Oiler"),
         ("--checkpoint", "missing"),
         ("--batch-size", "-1"),
+        ("--hires-scale", "9"),
+        ("--emphasis", "loud"),
         ("--negative-prompt", "(" * 10_000),
     ],
 )
@@ -80,7 +113,7 @@ def test_errors_come_in_the_callers_language() -> None:
     assert chinese == run("generate", "x", "--steps", "0", "--lang", "zh-CN").stderr
 
 
-@pytest.mark.parametrize("target", ["missing/x.png", "x.jpg", "x"])
+@pytest.mark.parametrize("target", ["missing/x.png", "x.bmp", "x"])
 def test_a_target_that_cannot_be_written_is_told_first(tmp_path: Path, target: str) -> None:
     done = run("generate", "x", *QUICK, "-o", str(tmp_path / target))
     assert done.returncode == 2

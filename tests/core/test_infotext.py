@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from webui.core import infotext
-from webui.core.request import MAX_SEED, GenerationRequest
+from webui.core.catalogue import BUILTIN
+from webui.core.infotext.writing import ORDER
+from webui.core.request import FIXED_CHOICES, PARAMETERS, GenerationRequest
 
 TEXT = st.text(
     st.characters(blacklist_categories=["Cs"], blacklist_characters="\0([)]"), max_size=60
@@ -26,37 +29,102 @@ HARD = st.sampled_from(
 )
 
 
-@settings(deadline=None)
-@given(
-    prompt=TEXT | HARD,
-    negative=TEXT | HARD,
-    steps=st.integers(1, 150),
-    cfg=st.integers(2, 60),
-    seed=st.integers(0, MAX_SEED),
-    eta=st.none() | st.integers(0, 20),
-    checkpoint=st.sampled_from(["", "starter", 'odd: "name", with, commas', "模型"]),
-    sampler=st.sampled_from(["Euler", "Euler a", "DPM++ 2M", "DDIM"]),
+NAMES = {
+    "samplers": [*BUILTIN.samplers],
+    "schedules": ["Automatic", *BUILTIN.schedules],
+    "upscalers": [*BUILTIN.upscalers],
+    "checkpoints": ["starter", 'odd: "name", with, commas', "模型", "a\rb", '"quoted"', " x "],
+    "vaes": ["Automatic", "ft-mse, 840000"],
+    **FIXED_CHOICES,
+}
+
+
+def values_of(name):
+    """Any valid value of this field; the default comes up often, as in life."""
+    row = PARAMETERS[name]
+    if row.choices:
+        drawn = st.sampled_from(NAMES[row.choices])
+    elif row.kind == "text":
+        drawn = TEXT | HARD
+    elif row.kind == "flag":
+        drawn = st.booleans()
+    elif row.kind == "number":
+        drawn = st.floats(row.minimum, row.maximum)
+    else:
+        scale = int(row.multiple or 1)
+        drawn = st.integers(-(-int(row.minimum) // scale), int(row.maximum) // scale)
+        drawn = drawn.map(lambda n: n * scale)
+    return st.just(row.default) | drawn
+
+
+REQUESTS = st.fixed_dictionaries({name: values_of(name) for name in PARAMETERS}).map(
+    lambda values: GenerationRequest(**values)
 )
-def test_parse_reverses_format(prompt, negative, steps, cfg, seed, eta, checkpoint, sampler):
-    request = GenerationRequest(
-        prompt=infotext.tidy(prompt),
-        negative_prompt=infotext.tidy(negative),
-        steps=steps,
-        cfg_scale=cfg / 2,
-        seed=seed,
-        eta=None if eta is None else eta / 20,
-        checkpoint=checkpoint,
-        sampler=sampler,
-        schedule="Karras" if sampler != "DDIM" else "Automatic",
-        width=640,
-        height=448,
-        clip_skip=2,
-        noise_source="CPU",
-    )
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
+@given(request=REQUESTS)
+def test_parse_reverses_format_for_every_field(request):
     text = infotext.format(request, model_hash="0123456789", version="Inkstone 0.1.0")
     parsed = infotext.parse(text)
-    assert GenerationRequest(**parsed.values()) == request
+    assert GenerationRequest(**parsed.values()) == GenerationRequest(**infotext.relevant(request))
     assert parsed.settings["Model hash"] == "0123456789"
+    assert not parsed.fields().unknown
+    again = infotext.format(GenerationRequest(**parsed.values()), model_hash="0123456789")
+    assert again == text.replace(", Version: Inkstone 0.1.0", "")
+
+
+def test_what_matters_is_not_dropped():
+    """`relevant` may drop only what no pixel depends on: with its part on, a field is kept."""
+    varied = {
+        "hires": True, "hires_sampler": "Euler a", "hires_schedule": "Beta", "hires_steps": 9,
+        "hires_upscaler": "Lanczos", "hires_scale": 1.5, "denoising_strength": 0.4,
+        "hires_checkpoint": "b", "hires_cfg_scale": 4.0, "hires_prompt": "(big", "ensd": 31337,
+        "hires_negative_prompt": "small", "refiner_checkpoint": "c", "refiner_switch_at": 0.6,
+        "refiner_by_steps": True, "hires_refiner": "both", "sampler": "Euler", "eta": 0.5,
+        "s_churn": 1.0, "s_tmin": 0.1, "s_tmax": 9.0, "s_noise": 1.1, "sigma_min": 0.1,
+        "sigma_max": 9.0, "rho": 5.0, "beta_alpha": 0.5, "beta_beta": 0.7, "ngms": 1.0,
+        "discard_penultimate": True, "sgm_noise_multiplier": True, "tiling": True,
+        "noise_schedule": "Zero Terminal SNR", "ngms_all_steps": True, "skip_early_cond": 0.1,
+        "cfg_rescale": 0.7, "pad_conds": True, "emphasis": "No norm", "old_timelines": True,
+        "variation_seed": 5, "variation_strength": 0.1, "seed_resize_width": 64, "clip_skip": 2,
+        "seed_resize_height": 128, "prompt": "p", "negative_prompt": "n", "steps": 9,
+        "schedule": "Karras", "cfg_scale": 3.0, "width": 64, "height": 72, "seed": 8,
+        "noise_source": "CPU", "checkpoint": "a", "vae": "v",
+    }  # fmt: skip
+    request = GenerationRequest(**varied)
+    assert infotext.relevant(request) == varied
+    other = {"batch_size", "batch_count", "first_pass", "hires_width", "hires_height"}
+    assert varied.keys() | other == PARAMETERS.keys()
+    resized = request.model_copy(update={"hires_width": 1024})
+    assert "Hires resize: 1024x0" in infotext.format(resized)
+
+
+def test_every_key_has_its_place():
+    assert {p.infotext for p in PARAMETERS.values() if p.infotext} <= set(ORDER)
+
+
+def test_schedules_of_the_hires_pass_are_written_where_they_differ():
+    """ "Automatic" is resolved for each pass; what a reader can find out is left out."""
+    request = GenerationRequest(hires=True, hires_sampler="Euler")
+    text = infotext.format(request)
+    assert "Schedule type: Karras" in text
+    assert "Hires schedule type: Uniform" in text
+    assert "Hires schedule type" not in infotext.format(GenerationRequest(hires=True))
+
+
+def test_the_order_of_the_keys():
+    request = GenerationRequest(
+        hires=True, variation_seed=9, variation_strength=0.5, tiling=True, refiner_checkpoint="r",
+        ngms=1.5, sampler="DDIM", eta=0.25, vae="v", clip_skip=2,
+    )  # fmt: skip
+    text = infotext.format(request, vae_hash="1", extra={"TI hashes": "a: 1, b: 2"}, version="V")
+    assert text == (
+        "Steps: 20, Sampler: DDIM, CFG scale: 7, Seed: 0, Size: 512x512, VAE hash: 1, VAE: v, "
+        "Variation seed: 9, Variation seed strength: 0.5, Denoising strength: 0.7, Clip skip: 2, "
+        "RNG: NV, Tiling: True, Hires upscale: 2, Hires upscaler: Latent, Eta DDIM: 0.25, "
+        'NGMS: 1.5, Refiner: r, Refiner switch at: 0.8, TI hashes: "a: 1, b: 2", Version: V'
+    )
 
 
 def test_the_form_users_know():
@@ -87,16 +155,74 @@ def test_a_picture_of_the_incumbent_is_read():
     assert (values["width"], values["height"], values["clip_skip"]) == (512, 768, 2)
 
 
+TYPICAL = "x\nSteps: 20, Sampler: Euler, Seed: 1, "
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ("", {"clip_skip": 1, "noise_source": "NV", "hires": False, "refiner_checkpoint": ""}),
+        ("Clip skip: 2, RNG: CPU", {"clip_skip": 2, "noise_source": "CPU"}),
+        ("Hires upscale: 2, Hires upscaler: Lanczos", {"hires": True, "hires_scale": 2}),
+        ("Hires resize: 0x768", {"hires": True, "hires_width": 0, "hires_height": 768}),
+        ("Hires upscale: 2, Hires sampler: Use same sampler", {"hires_sampler": ""}),
+        (
+            "Hires upscale: 2, Hires sampler: DPM++ 2M Karras",
+            {"hires_sampler": "DPM++ 2M", "hires_schedule": "Karras"},
+        ),
+        ("Eta DDIM: 0.5", {"eta": 0.5}),
+        ("Tiling: True, SGM noise multiplier: True", {"tiling": True, "pad_conds": False}),
+        ("Refiner: r, Refiner switch at: 0.8, Version: v1.7.0", {"refiner_by_steps": True}),
+        ("Refiner: r, Version: v1.10.1", {"refiner_by_steps": False}),
+        ("Refiner: r, Version: f2.0.1v1.10.1-previous-1", {"refiner_by_steps": True}),
+        ("Version: v1.5.2", {"old_timelines": False}),
+        ("Hypernet: h, Hypernet strength: 0.5", {"prompt": "x<hypernet:h:0.5>"}),
+        ("cfg Scale: 3, Variation seed: 7, Variation seed strength: 0.2", {"variation_seed": 7}),
+        ("VAE: None, Sigma tmax: inf", {"vae": "Automatic", "s_tmax": 0}),
+    ],
+)
+def test_what_a_text_says_and_what_it_implies(entries, expected):
+    values = infotext.parse(TYPICAL + entries).values()
+    assert {name: values[name] for name in expected} == expected
+    GenerationRequest(**values)
+
+
+def test_old_prompt_editing_is_recognised_by_version_and_bracket():
+    text = "[a:b:5]\nSteps: 20, Sampler: Euler, Seed: 1, Version: v1.5.2"
+    assert infotext.parse(text).values()["old_timelines"] is True
+    assert infotext.parse(text.replace("1.5.2", "1.10.0")).values()["old_timelines"] is False
+
+
+def test_a_prompt_alone_implies_nothing():
+    assert infotext.parse("a cat, red").fields() == infotext.Fields({"prompt": "a cat, red"})
+
+
+def test_what_no_field_stands_for_is_told():
+    fields = infotext.parse(
+        TYPICAL + "Face restoration: GFPGAN, Lora hashes: x, Size: odd"
+    ).fields()
+    assert fields.unknown == (("Face restoration", "GFPGAN"), ("Size", "odd"))
+    assert "clip_skip" in fields.assumed
+    assert "steps" not in fields.assumed
+
+
 @settings(deadline=None)
-@given(st.text(max_size=400))
+@given(st.text(max_size=400) | st.text('abS:,"\\ \n-/', max_size=400))
 def test_any_string_is_read(text):
     infotext.parse(text).values()
 
 
+UNITS = (
+    "a: 1, ", '"', 'a: "', "\n", "Negative prompt: ", "aa", "a b-/", ":", "a:", "ab:",
+    'ab: "\\', 'ab: "\\"', "[", "Steps: 1, ", "\ud800", "ab: \t",
+)  # fmt: skip
+
+
 def test_a_megabyte_is_read_in_linear_time():
     start = time.monotonic()
-    for unit in ("a: 1, ", '"', 'a: "', "\n", "Negative prompt: ", "aa", "a b-/"):
+    for unit in UNITS:
         infotext.parse(unit * (1_000_000 // len(unit))).values()
+        infotext.parse(unit * (999_000 // len(unit)) + '",').values()
     assert time.monotonic() - start < 60, "a quadratic parser needs hours for this"
 
 

@@ -58,6 +58,7 @@ def test_a_random_seed_is_resolved(seed):
         ("vae", "x", "error.unknown_name"),
         pytest.param("prompt", "x" * 5_000_000, "error.too_long", id="prompt-5MB"),
         pytest.param("prompt", "(" * 10_000, "error.depth", id="prompt-nested"),
+        pytest.param("prompt", " AND ".join(map(str, range(1001))), "error.parts", id="parts"),
         ("prompt", "a\0b", "error.nul"),
         ("prompt", "a\ud800b", "error.surrogate"),
         ("prompt", 5, "error.text"),
@@ -122,3 +123,12 @@ def test_anything_is_a_request_or_a_message(values):
     except InvalidRequest:
         return
     assert 0 <= seed <= MAX_SEED
+
+
+def test_limits_of_a_schedule_the_wrong_way_round_are_refused():
+    with pytest.raises(InvalidRequest) as caught:
+        complete({"sigma_min": 5, "sigma_max": 5}, NAMES)
+    assert [(p.field, p.key) for p in caught.value.problems] == [
+        ("sigma_min", "error.sigma_limits")
+    ]
+    assert complete({"sigma_min": 5}, NAMES).sigma_min == 5

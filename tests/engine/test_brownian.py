@@ -11,7 +11,8 @@ from torchsde import BrownianTree
 
 from webui.core.request import FIXED_CHOICES, NoiseSource
 from webui.engine.brownian import BrownianNoise, BrownianPath, draw_from
-from webui.engine.schedules import karras, model_sigmas
+from webui.engine.model_levels import model_sigmas
+from webui.engine.schedules import karras
 
 SHAPE = (4, 8, 8)
 ROW = karras(12, model_sigmas({}))

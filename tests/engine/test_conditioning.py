@@ -18,13 +18,15 @@ from webui.engine.conditioning import (
     REMEMBERED_TOKENS,
     Stage,
     TextDenoiser,
+    Texts,
     merge_schedules,
     plan_texts,
 )
 from webui.engine.denoiser import model_denoiser
+from webui.engine.guidance import Guidance
 from webui.engine.pipeline import sample_batch
-from webui.engine.plan import make_plan
-from webui.engine.text_encoder import PromptEncoder, even_out
+from webui.engine.plan import first_pass, make_plan
+from webui.engine.text_encoder import PromptEncoder
 
 SIGMA = torch.tensor(3.0, dtype=torch.float64)
 
@@ -35,25 +37,27 @@ def _inference():
         yield
 
 
-def latents(bundle: ModelBundle, request: GenerationRequest, seeds: tuple[int, ...] = (5,)):
-    plan = make_plan(bundle, request, PromptEncoder(bundle))
-    return sample_batch(bundle, request, plan, seeds)
+def latents(bundle: ModelBundle, request: GenerationRequest) -> Tensor:
+    return sample_batch(make_plan(bundle, request, PromptEncoder(bundle)), request, (0,))
+
+
+def texts_of(request: GenerationRequest, encoder: PromptEncoder, calls: int) -> Texts:
+    return plan_texts(first_pass(request), request, encoder, calls)
 
 
 def told(
     bundle: ModelBundle, request: GenerationRequest, calls: int, x: Tensor
 ) -> Callable[[], Tensor]:
     """The estimates for the same x, call by call."""
-    texts = plan_texts(request, PromptEncoder(bundle), calls)
-    denoise = TextDenoiser(bundle, texts, len(x), request.cfg_scale)
+    texts = texts_of(request, PromptEncoder(bundle), calls)
+    denoise = TextDenoiser(bundle, texts, len(x), Guidance(request.cfg_scale))
     return lambda: denoise(x, SIGMA)
 
 
 def by_hand(bundle: ModelBundle, x: Tensor, cfg_scale: float, *prompts: tuple[str, float]):
     """The formula of AND with one call of the model per prompt."""
     encoder = PromptEncoder(bundle)
-    encodings = [encoder.encode(text) for text in ("", *(text for text, _ in prompts))]
-    rows = even_out(encodings, encoder.encode(""))
+    rows = [encoder.encode(text) for text in ("", *(text for text, _ in prompts))]
     uncond, *conds = (model_denoiser(bundle, row.repeat(len(x), 1, 1))(x, SIGMA) for row in rows)
     total = uncond.clone()
     for cond, (_, weight) in zip(conds, prompts, strict=True):
@@ -70,17 +74,19 @@ def test_an_edited_prompt_is_switched_at_its_step(
     request = small(prompt="a [cat:dog:0.5]", steps=4, sampler=sampler, cfg_scale=cfg_scale)
     encoder = PromptEncoder(tiny)
     texts = [
-        plan_texts(request.model_copy(update={"prompt": prompt}), encoder, 4)
+        texts_of(request.model_copy(update={"prompt": prompt}), encoder, 4)
         for prompt in ("a cat", "a dog")
     ]
-    edited = plan_texts(request, encoder, 4)
+    edited = texts_of(request, encoder, 4)
     assert [(stage.last, stage.prompts[-1]) for stage in edited.stages] == [
         (2, "a cat"),
         (4, "a dog"),
     ]
     for seed_latents in (torch.randn(1, 4, 8, 8), torch.randn(2, 4, 8, 8)):
-        models = [TextDenoiser(tiny, text, len(seed_latents), cfg_scale) for text in texts]
-        whole = TextDenoiser(tiny, edited, len(seed_latents), cfg_scale)
+        models = [
+            TextDenoiser(tiny, text, len(seed_latents), Guidance(cfg_scale)) for text in texts
+        ]
+        whole = TextDenoiser(tiny, edited, len(seed_latents), Guidance(cfg_scale))
         for model in (models[0], models[0], models[1], models[1], models[1]):
             assert torch.equal(whole(seed_latents, SIGMA), model(seed_latents, SIGMA))
     both = latents(tiny, request)
@@ -113,11 +119,11 @@ def test_what_comes_to_a_plain_prompt_is_its_picture_exactly(
 
 def test_a_plain_prompt_is_one_stage_with_one_call_of_the_model(tiny: ModelBundle) -> None:
     encoder = PromptEncoder(tiny)
-    texts = plan_texts(small(negative_prompt="dog"), encoder, 20)
+    texts = texts_of(small(negative_prompt="dog"), encoder, 20)
     assert texts.stages == (Stage(20, ("dog", "a cat")),)
     assert texts.weights == (1.0,)
     assert "" not in texts.encodings
-    alone = plan_texts(small(negative_prompt="dog", cfg_scale=1.0), encoder, 20)
+    alone = texts_of(small(negative_prompt="dog", cfg_scale=1.0), encoder, 20)
     assert alone.stages == (Stage(20, ("a cat",)),)
 
 
@@ -153,7 +159,7 @@ def test_and_at_cfg_scale_one_needs_no_negative_prompt_where_weights_sum_to_one(
 ) -> None:
     x = torch.randn(1, 4, 8, 8)
     halves = small(prompt="cat:0.5 AND dog:0.5", cfg_scale=1.0)
-    assert not plan_texts(halves, PromptEncoder(tiny), 1).guided
+    assert not texts_of(halves, PromptEncoder(tiny), 1).guided
     wanted = by_hand(tiny, x, 1.0, ("cat", 0.5), ("dog", 0.5))
     assert torch.allclose(told(tiny, halves, 1, x)(), wanted, atol=1e-5)
     wholes = told(tiny, small(prompt="cat AND dog", cfg_scale=1.0), 1, x)()
@@ -195,7 +201,7 @@ def test_keys_and_values_of_turns_are_kept_within_bounds(tiny: ModelBundle) -> N
         assert len(calls) == 2
         calls.clear()
         long = "cat " * (75 * (REMEMBERED_TOKENS // 77 // 4 + 1))
-        turns = told(tiny, small(prompt=f"[cat|dog] {long}"), 4, x)
+        turns = told(tiny, small(prompt=f"[cat|dog] {long}", pad_conds=True), 4, x)
         for _ in range(4):
             turns()
         assert len(calls) == 4

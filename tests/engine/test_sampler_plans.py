@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -12,8 +14,9 @@ from webui.core.catalogue import BUILTIN
 from webui.engine.bundle import ModelBundle
 from webui.engine.conditioning import TextDenoiser, plan_texts
 from webui.engine.denoiser import model_denoiser
+from webui.engine.guidance import Guidance
 from webui.engine.pipeline import generate
-from webui.engine.plan import noise_levels, sampler_options
+from webui.engine.plan import first_pass, make_plan, sampler_options
 from webui.engine.samplers import TwoSidedDenoiser
 from webui.engine.text_encoder import PromptEncoder
 
@@ -21,10 +24,14 @@ SIGMA = torch.tensor(3.0, dtype=torch.float64)
 
 
 def row(bundle: ModelBundle, sampler: str, **fields: object) -> list[float]:
-    spec = BUILTIN.samplers[sampler]
     request = small(sampler=sampler, **fields)
-    levels: list[float] = noise_levels(request, spec, bundle, BUILTIN).tolist()
+    levels: list[float] = make_plan(bundle, request, PromptEncoder(bundle)).sigmas.tolist()
     return levels
+
+
+def options(bundle: ModelBundle, **fields: object) -> dict[str, object]:
+    request = small(**fields)
+    return sampler_options(make_plan(bundle, request, PromptEncoder(bundle)), request)
 
 
 @pytest.mark.parametrize("sampler", ["DPM2", "DPM2 a"])
@@ -62,9 +69,9 @@ def test_the_estimate_without_the_prompt_can_be_asked_for(
 ) -> None:
     request = small(prompt="a cat", negative_prompt="dog", cfg_scale=cfg_scale)
     encoder = PromptEncoder(tiny)
-    texts = plan_texts(request, encoder, 3, always_uncond=True)
+    texts = plan_texts(first_pass(request), request, encoder, 3, always_uncond=True)
     x = torch.randn(1, tiny.latent_channels, 8, 8)
-    denoise = TextDenoiser(tiny, texts, 1, cfg_scale)
+    denoise = TextDenoiser(tiny, texts, 1, Guidance(cfg_scale))
     assert isinstance(denoise, TwoSidedDenoiser)
     guided, uncond = denoise.with_uncond(x, SIGMA)
     assert torch.equal(denoise(x, SIGMA), guided)
@@ -91,13 +98,17 @@ def test_samplers_with_steps_of_their_own_are_drawn_one_by_one(tiny: ModelBundle
 
 
 def test_options_are_those_that_the_sampler_knows(tiny: ModelBundle) -> None:
-    request = small(eta=0.5)
-    assert sampler_options(request, BUILTIN.samplers["Euler"], tiny) == {}
-    assert sampler_options(request, BUILTIN.samplers["Euler a"], tiny) == {"eta": 0.5}
-    assert sampler_options(small(), BUILTIN.samplers["TCD"], tiny)["eta"] == 0.3
-    assert set(sampler_options(request, BUILTIN.samplers["DPM fast"], tiny)) == {
-        "eta",
-        "model_sigmas",
+    churn = {"s_churn": 2.0, "s_tmin": 0.5, "s_noise": 1.01}
+    unlimited = {**churn, "s_tmax": math.inf}
+    assert options(tiny, sampler="DPM++ 2M", eta=0.5, **churn) == {}
+    assert options(tiny, sampler="Euler", eta=0.5, **churn) == unlimited
+    assert options(tiny, sampler="Heun", **churn, s_tmax=9.0) == {**unlimited, "s_tmax": 9.0}
+    assert options(tiny, sampler="Euler a", eta=0.5, **churn) == {"eta": 0.5, "s_noise": 1.01}
+    assert options(tiny, sampler="TCD")["eta"] == 0.3
+    assert options(tiny, sampler="DPM fast") == {
+        "eta": 1.0,
+        "s_noise": 1.0,
+        "sigma_min": float(tiny.sigmas[0]),
     }
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 import torch
+from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import betaincinv
@@ -11,16 +15,16 @@ from torch import Tensor
 
 from webui.core.catalogue import BUILTIN
 from webui.core.errors import InkstoneError, ModelFileError
+from webui.engine.model_levels import LAST_ABAR, model_sigmas, zero_terminal
 from webui.engine.schedules import (
     ddim_row,
     distilled_timesteps,
-    model_sigmas,
     sigmas,
     sigmas_to_timesteps,
     timesteps_to_sigmas,
     unipc_row,
 )
-from webui.engine.schedules_fitted import beta_quantile
+from webui.engine.schedules_fitted import beta_quantiles
 
 SD1 = model_sigmas({})
 GOLDEN = {
@@ -80,11 +84,49 @@ def test_tables_of_ten_steps_are_taken_as_they_are() -> None:
     assert sigmas("Align Your Steps GITS", 11, SD1).tolist() == table
 
 
-@given(st.floats(0, 1))
-@settings(max_examples=100, deadline=None)
-def test_beta_quantiles_are_scipys(probability: float) -> None:
-    wanted = betaincinv(0.6, 0.6, probability)
-    assert beta_quantile(probability) == pytest.approx(float(wanted), abs=1e-10)
+@pytest.mark.parametrize(("a", "b"), [(0.6, 0.6), (2, 2), (0.01, 1.3), (1.7, 0.3)])
+def test_beta_quantiles_are_scipys(a: float, b: float) -> None:
+    probabilities = np.linspace(0, 1, 101)
+    wanted = betaincinv(a, b, probabilities)
+    assert beta_quantiles(probabilities, a, b) == pytest.approx(wanted, abs=1e-10)
+
+
+LIMITED = {"sigma_min": 0.1, "sigma_max": 10.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "wanted"),
+    [
+        ("Karras", {"rho": 3.0}, [((10 ** (1 / 3) + 0.1 ** (1 / 3)) / 2) ** 3, 0.1]),
+        ("Karras", {}, [((10 ** (1 / 7) + 0.1 ** (1 / 7)) / 2) ** 7, 0.1]),
+        ("Exponential", {}, [1.0, 0.1]),
+        ("Polyexponential", {"rho": 2.0}, [0.1 * 100**0.25, 0.1]),
+        ("KL Optimal", {}, [math.tan((2 * math.atan(10) + math.atan(0.1)) / 3)]),
+        ("Beta", {"beta_alpha": 1.0, "beta_beta": 1.0}, [5.05, 0.1]),
+    ],
+)
+def test_rows_go_between_the_levels_that_a_request_names(
+    name: str, options: dict[str, float], wanted: list[float]
+) -> None:
+    row = sigmas(name, 3, SD1, **LIMITED, **options).tolist()
+    assert row[: 1 + len(wanted)] == pytest.approx([10.0, *wanted])
+
+
+@pytest.mark.parametrize("name", ["Normal", "SGM Uniform"])
+def test_rows_of_timesteps_go_between_the_levels_that_a_request_names(name: str) -> None:
+    last, first = sigmas_to_timesteps(torch.tensor([0.1, 10.0]).double(), SD1).tolist()
+    got = sigmas_to_timesteps(sigmas(name, 4, SD1, **LIMITED)[:-1], SD1).tolist()
+    parts = 3 if name == "Normal" else 4
+    assert got == pytest.approx([first + (last - first) * k / parts for k in range(4)], abs=1e-4)
+
+
+@pytest.mark.parametrize("limits", [(9.0, 8.0), (8.0, 8.0), (20.0, None), (None, 0.01)])
+def test_a_lowest_level_above_the_highest_is_refused(
+    limits: tuple[float | None, float | None],
+) -> None:
+    with pytest.raises(InkstoneError, match="sigma_limits") as caught:
+        sigmas("Karras", 4, SD1, sigma_min=limits[0], sigma_max=limits[1])
+    assert caught.value.message.field == ("sigma_min" if limits[0] else "sigma_max")
 
 
 @pytest.mark.parametrize(("n", "entries"), [(3, 4), (7, 9), (20, 21), (30, 32), (27, 28)])
@@ -156,7 +198,6 @@ def test_levels_outside_the_model_are_held_at_its_ends(level: float, timestep: f
     "settings_of_scheduler",
     [
         {"beta_schedule": "squaredcos_cap_v2"},
-        {"rescale_betas_zero_snr": True},
         {"trained_betas": [0.1]},
         {"beta_start": "x"},
         {"beta_start": 2.0, "beta_end": 3.0},
@@ -173,3 +214,14 @@ def test_linear_betas_are_read() -> None:
     levels: Tensor = model_sigmas({"beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02})
     kept = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0)
     assert torch.allclose(levels, ((1 - kept) / kept).sqrt(), rtol=1e-3)
+
+
+def test_levels_with_zero_terminal_snr_are_diffusers() -> None:
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
+    kept = torch.cumprod(1 - rescale_zero_terminal_snr(betas), 0).double()
+    levels = model_sigmas({"rescale_betas_zero_snr": True})
+    ours = 1 / (1 + levels**2)
+    assert torch.allclose(ours[:-1], kept[:-1], rtol=2e-3, atol=1e-7)
+    assert float(ours[-1]) == pytest.approx(LAST_ABAR)
+    assert bool((levels.diff() > 0).all())
+    assert torch.equal(zero_terminal(levels), levels)

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from webui.core.errors import InvalidRequest
+from webui.core.prompt.chunks import CHUNK, cut_into_chunks
 from webui.engine.bundle import ModelBundle
 from webui.engine.text_encoder import (
     CACHED_PROMPTS,
-    CHUNK,
+    MAX_CHUNKS,
     PromptEncoder,
-    chunks,
     emphasize,
     even_out,
 )
@@ -106,13 +106,14 @@ def test_more_clip_skip_than_layers_is_refused_at_the_field(tiny: ModelBundle) -
 def test_chunks_are_cut_where_users_expect(
     tiny: ModelBundle, prompt: str, lengths: list[int]
 ) -> None:
-    assert [len(chunk.tokens) for chunk in chunks(prompt, tiny.tokenizer)] == lengths
+    pieces = cut_into_chunks(prompt, tiny.tokenizer.encode, tiny.tokenizer.comma).pieces
+    assert [len(chunk.tokens) for chunk in pieces] == lengths
 
 
 @given(prompt=st.text(alphabet="cat dog,()[]:1.\\BREAK ", max_size=400))
 @settings(max_examples=100, deadline=None)
 def test_no_prompt_loses_tokens(tiny: ModelBundle, prompt: str) -> None:
-    pieces = chunks(prompt, tiny.tokenizer)
+    pieces = cut_into_chunks(prompt, tiny.tokenizer.encode, tiny.tokenizer.comma).pieces
     assert all(len(piece.tokens) <= CHUNK for piece in pieces)
     assert all(len(piece.tokens) == len(piece.weights) for piece in pieces)
 
@@ -140,6 +141,34 @@ def test_emphasis_scales_tokens_and_keeps_the_mean(tiny: ModelBundle) -> None:
 def test_emphasis_of_one_changes_nothing(tiny: ModelBundle) -> None:
     encoder = PromptEncoder(tiny)
     assert torch.equal(encoder.encode("a (cat:1.0)"), encoder.encode("a cat"))
+
+
+def test_no_norm_scales_tokens_and_nothing_else(tiny: ModelBundle) -> None:
+    encoder = PromptEncoder(tiny)
+    plain, strong = encoder.encode("a cat"), encoder.encode("a (cat:1.5)", 1, "No norm")
+    weights = torch.ones(1, 77, 1)
+    weights[0, 2] = 1.5
+    assert torch.equal(strong, plain * weights)
+    assert not torch.allclose(strong, encoder.encode("a (cat:1.5)"), atol=1e-4)
+
+
+def test_ignore_reads_weights_and_brackets_and_drops_them(tiny: ModelBundle) -> None:
+    encoder = PromptEncoder(tiny)
+    ignored = encoder.encode("a ((cat:1.5) BREAK [dog]) BREAK dog", 1, "Ignore")
+    assert torch.equal(ignored, encoder.encode("a cat BREAK dog BREAK dog"))
+
+
+def test_none_takes_brackets_weights_and_breaks_as_text(tiny: ModelBundle) -> None:
+    encoder = PromptEncoder(tiny)
+    got = encoder.encode("a (cat:1.5) \\\\ BREAK [dog]", 1, "None")
+    assert torch.equal(got, encoder.encode("a \\(cat:1.5\\) \\\\\\\\ bre\\ak \\[dog\\]"))
+
+
+def test_prompts_that_would_fill_the_memory_are_refused(tiny: ModelBundle) -> None:
+    many = [f"{number} BREAK " * (MAX_CHUNKS // 20) for number in range(20)]
+    with pytest.raises(InvalidRequest) as caught:
+        PromptEncoder(tiny).encode_all([*many, "one more"])
+    assert caught.value.message.key == "error.prompt_variants"
 
 
 def test_encodings_are_brought_to_one_length_with_empty_chunks(tiny: ModelBundle) -> None:

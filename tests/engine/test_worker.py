@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from webui.core.catalogue import BUILTIN, SamplerSpec, build
-from webui.core.errors import Message, OutOfMemory
+from webui.core.errors import Message
 from webui.core.events import (
     CancelJob,
     JobFinished,
@@ -33,9 +33,9 @@ from webui.core.events import (
 )
 from webui.core.request import GenerationRequest
 from webui.engine.bundle import ModelBundle
-from webui.engine.faults import message_of
 from webui.engine.latents import Pixels
 from webui.engine.pipeline import Picture, Watcher, generate
+from webui.engine.text_encoder import PromptEncoder
 from webui.engine.worker import run_worker
 
 PATIENCE = 120
@@ -184,6 +184,23 @@ def test_a_model_is_loaded_once(worker: Talk, files: ModelFiles, tiny_v_folder: 
     assert not any(isinstance(event, ModelLoaded) for event in worker.run(job(other)))
 
 
+def test_hires_fix_with_other_models(
+    worker: Talk, files: ModelFiles, tiny: ModelBundle, tiny_v: ModelBundle, tiny_v_folder: Path
+) -> None:
+    other = ModelFiles("other", str(tiny_v_folder))
+    work = job(files, checkpoint="tiny", hires=True, hires_scale=1.5, hires_checkpoint="other")
+    events = worker.run(replace(work, others={"other": other}))
+    assert outcome(events) == "done"
+    here = Collector()
+    others = {"other": (tiny_v, PromptEncoder(tiny_v))}
+    generate(tiny, work.request, None, here, others=others)
+    assert np.array_equal(pictures(events)[0], here.pictures[0])
+    assert pictures(events)[0].shape == (96, 96, 3)
+    damaged = {"other": ModelFiles("other", str(tiny_v_folder / "missing"))}
+    message = error(worker.run(replace(work, others=damaged)))
+    assert (message.key, message.field) == ("error.model_missing", "hires_checkpoint")
+
+
 def test_cancelling_stops_within_a_step_and_keeps_finished_pictures(
     worker: Talk, files: ModelFiles
 ) -> None:
@@ -259,19 +276,6 @@ def test_a_fault_fails_the_job_alone(
 ) -> None:
     assert error(worker.run(job(files, sampler=sampler))).key == key
     assert outcome(worker.run(job(files))) == "done"
-
-
-def test_the_text_of_an_unforeseen_error_is_passed_on() -> None:
-    message = message_of(ZeroDivisionError("a mistake"))
-    assert message == Message("error.job_failed", {"reason": "ZeroDivisionError: a mistake"})
-
-
-def test_memory_errors_are_known_by_sight() -> None:
-    with pytest.raises(RuntimeError) as caught:
-        torch.empty(2**50)
-    for fault in (caught.value, MemoryError(), OutOfMemory("error.out_of_memory")):
-        assert message_of(fault).key == "error.out_of_memory"
-    assert message_of(RuntimeError("other")).key == "error.job_failed"
 
 
 def test_stop_ends_the_process() -> None:

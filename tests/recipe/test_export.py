@@ -17,8 +17,8 @@ from webui.engine.bundle import ModelBundle
 from webui.engine.checkpoint import load_bundle
 from webui.engine.device import cpu_device
 from webui.engine.latents import decode
-from webui.engine.pipeline import Picture, Watcher, build_denoiser, generate
-from webui.engine.plan import make_plan
+from webui.engine.pipeline import Picture, Watcher, generate
+from webui.engine.plan import denoiser_for, make_plan
 from webui.engine.samplers import sample
 from webui.engine.text_encoder import PromptEncoder
 from webui.services.models import ModelLibrary
@@ -63,7 +63,7 @@ def test_recipe_and_product_draw_the_same(folder: Path, bundle: ModelBundle) -> 
         noise = draw.start_noise([7], (4, 8, 8))
         latent = sample(
             "DPM++ 2M",
-            build_denoiser(bundle, plan.texts, 1, 5.0),
+            denoiser_for(plan, request, 1),
             noise * float(plan.sigmas[0]),
             plan.sigmas,
             lambda *_: torch.zeros_like(noise),

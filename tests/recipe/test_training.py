@@ -25,7 +25,7 @@ from recipe.workshop import Workshop, assemble, load_text_encoder, load_vae
 from torch import nn
 
 from tests.recipe.conftest import make_workshop, weights_of
-from webui.engine.schedules import model_sigmas
+from webui.engine.model_levels import model_sigmas
 
 CPU = torch.device("cpu")
 TINY = PROFILES["tiny"]

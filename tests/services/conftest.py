@@ -29,13 +29,19 @@ SAFETY_NET = 120.0
 class AnyModel:
     """Knows every checkpoint but "gone"."""
 
-    def files(self, checkpoint: str, vae: str) -> ModelFiles:
+    def files(self, checkpoint: str, vae: str, field: str = "checkpoint") -> ModelFiles:
         if checkpoint == "gone":
-            raise ModelFileError("error.model_gone", field="checkpoint", name=checkpoint)
+            raise ModelFileError("error.model_gone", field=field, name=checkpoint)
         return ModelFiles(checkpoint, "/nowhere")
+
+    def embeddings_folder(self) -> str:
+        return "/nowhere/embeddings"
 
     def hash_of(self, name: str) -> str | None:
         return "0123456789"
+
+    def vae_hash_of(self, name: str) -> str | None:
+        return None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from sqlalchemy import event, insert, update
 
 from webui.core.errors import NotFound
 from webui.services.images import ImageStore
-from webui.services.png import png_bytes
+from webui.services.picture_files import png_bytes
 from webui.services.tables import jobs, pictures
 
 NOISE = random.Random(1).randbytes(64 * 64 * 3)
@@ -46,6 +46,14 @@ def test_saved_picture_has_pixels_and_both_texts(tmp_path, images, job):
 def test_infotext_goes_into_the_chunk_that_its_letters_ask_for():
     assert b"tEXtparameters\0caf\xe9" in png_bytes(NOISE, 64, 64, "café", "{}")
     assert b"iTXtparameters\0" in png_bytes(NOISE, 64, 64, "猫", "{}")
+
+
+def test_other_formats_are_saved_under_their_own_suffix(store, job):
+    images = ImageStore(store, file_format="jpg", quality=50)
+    picture = save(images, job)
+    assert images.path(picture).name == "00000-40.jpg"
+    assert images.content(picture).startswith(b"\xff\xd8\xff")
+    assert images.thumbnail(picture)
 
 
 def test_pixels_of_the_wrong_length_are_refused(images, job, tmp_path):

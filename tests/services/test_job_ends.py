@@ -56,7 +56,7 @@ class CancelsWhileStarting(AnyModel):
 
     cancel = staticmethod(lambda: None)
 
-    def files(self, checkpoint, vae):
+    def files(self, checkpoint, vae, field="checkpoint"):
         self.cancel()
         return super().files(checkpoint, vae)
 

@@ -50,6 +50,15 @@ def _pixels(png):
         return image.tobytes()
 
 
+def test_a_variation_keeps_its_own_seeds(server):
+    request = a_request(batch_count=2, seed=4, variation_seed=70, variation_strength=0.5)
+    _, events = collect(server, "ann", lambda: server.jobs.submit("ann", request))
+    second = [e.payload for e in events if e.kind == "picture"][1]
+    assert (second["settings"]["seed"], second["settings"]["variation_seed"]) == (4, 71)
+    assert "Seed: 4," in second["infotext"]
+    assert "Variation seed: 71," in second["infotext"]
+
+
 def test_what_a_browser_hears(server):
     job, events = collect(
         server, "ann", lambda: server.jobs.submit("ann", a_request("slow", batch_count=2))

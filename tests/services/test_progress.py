@@ -81,3 +81,23 @@ def test_a_new_batch_begins_at_step_0():
     meter.settle([0], 1.0)
     meter.phase("denoise", 1, 1.0)
     assert (meter.now.step, meter.now.progress) == (0, pytest.approx(0.5))
+
+
+def test_a_step_of_the_second_pass_counts_as_much_as_its_picture_is_larger():
+    """10 steps of a second each, then 5 that take 4 seconds each: 30 seconds in all."""
+    meter = ProgressMeter(1, (), 10, 5, 4.0)
+    at = 0.0
+    meter.phase("denoise", 0, at)
+    for step in range(1, 11):
+        at += 1
+        meter.step((0,), step, 15, at)
+        assert meter.now.progress == pytest.approx(at / 30)
+    assert meter.now.eta_seconds == pytest.approx(20)
+    meter.phase("upscale", 0, at)
+    meter.phase("hires", 0, at)
+    for step in range(11, 16):
+        at += 4
+        meter.step((0,), step, 15, at)
+        assert (meter.now.phase, meter.now.steps) == ("hires", 15)
+        assert meter.now.progress == pytest.approx(at / 30)
+        assert meter.now.eta_seconds == pytest.approx(30 - at)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from starlette.applications import Starlette
@@ -16,11 +17,12 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from webui.core.errors import InkstoneError, Message
+from webui.core.events import Phase
 from webui.core.request import PARAMETERS, GenerationRequest
 from webui.core.validation import Names
 from webui.services.localisation import Localiser
 from webui.ui.actions import models_json, submit_handler
-from webui.ui.bindings import controls, initial_value
+from webui.ui.bindings import FOLDS, controls, initial_value
 from webui.ui.markup import element, switch
 from webui.ui.mount import ASSETS, page_data
 from webui.ui.page import PageHead, head_tags
@@ -32,12 +34,26 @@ LOCALISER = Localiser()
 UI = Path(ASSETS).parent
 
 
+def merge(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Stands for the styles of a server: each is a word after the prompt."""
+    filled = dict(values)
+    filled["prompt"] = ", ".join([filled["prompt"], *filled.pop("styles", [])])
+    return filled
+
+
 def make_services(submit: Any) -> UiServices:
-    model = SimpleNamespace(name="starter", native_size=(128, 192), defaults={"steps": 12})
+    model = SimpleNamespace(
+        name="starter",
+        native_size=(128, 192),
+        defaults={"steps": 12},
+        about={"en": "small"},
+        examples={"en": ("a cup",)},
+    )
     return UiServices(
         catalogues=LOCALISER.catalogues,
         names=lambda: NAMES,
         models=lambda: [model],
+        merge=merge,
         submit=submit,
         owner_of=lambda request: request.headers["owner"],
         language_of=lambda request: request.headers["language"],
@@ -57,12 +73,16 @@ def press_generate(values: dict[str, Any], submit: Any, language: str = "en") ->
         control: values.get(name, initial_value(PARAMETERS[name], NAMES))
         for name, control in form.controls.items()
     }
+    beside = {name: value for name, value in values.items() if name not in form.controls}
+    data[form.more] = beside.pop("more", json.dumps(beside))
     handler = submit_handler(form, make_services(submit))
     return dict(json.loads(handler(data, browser(language))))
 
 
-def test_every_request_field_has_a_control() -> None:
-    assert set(controls(NAMES).controls) == set(GenerationRequest.model_fields)
+def test_every_field_that_is_shown_has_one_place() -> None:
+    folded = [name for names in FOLDS.values() for name in names]
+    shown = [name for name, row in PARAMETERS.items() if row.shown]
+    assert sorted([*controls(NAMES).controls, *folded]) == sorted(shown)
 
 
 def test_generate_submits_what_the_form_says_for_its_owner() -> None:
@@ -78,6 +98,26 @@ def test_generate_submits_what_the_form_says_for_its_owner() -> None:
     assert owner == "ann"
     assert request.model_dump(include=set(values)) == values
     assert request.checkpoint == "starter"
+
+
+def test_folded_fields_and_styles_come_beside_the_controls() -> None:
+    submitted: list[GenerationRequest] = []
+
+    def submit(owner: str, request: GenerationRequest) -> str:
+        submitted.append(request)
+        return "job"
+
+    beside = {"hires": True, "hires_scale": 1.5, "hires_cfg_scale": None, "hires_sampler": ""}
+    press_generate({"prompt": "猫", **beside, "styles": ["oil"], "steps": 3}, submit)
+    [request] = submitted
+    assert request.model_dump(include=set(beside)) == beside
+    assert (request.prompt, request.steps) == ("猫, oil", 3)
+
+
+@pytest.mark.parametrize("more", ["", "[1]", "{", "[" * 100_000, '{"owner": "bob"}'])
+def test_what_comes_beside_the_controls_is_checked(more: str) -> None:
+    outcome = press_generate({"more": more}, lambda owner, request: "job")
+    assert bool(outcome["problems"]) == bool(more)
 
 
 def test_a_form_left_alone_draws_a_seed() -> None:
@@ -119,6 +159,7 @@ def test_models_carry_size_and_defaults() -> None:
     assert table == {
         "checkpoints": {"starter": {"width": 128, "height": 192, "steps": 12}},
         "vaes": ["Automatic", "soft"],
+        "about": {"starter": {"about": {"en": "small"}, "examples": {"en": ["a cup"]}}},
     }
 
 
@@ -167,7 +208,7 @@ def test_page_data_cannot_end_its_script() -> None:
 def test_page_data_has_limits_and_menus_of_every_parameter() -> None:
     data = json.loads(page_data(make_services(None)))
     assert data["languages"][0] == "en"
-    assert set(data["parameters"]) == set(PARAMETERS)
+    assert set(data["parameters"]) == {name for name, row in PARAMETERS.items() if row.shown}
     assert data["parameters"]["width"]["maximum"] == PARAMETERS["width"].maximum
     assert "Euler a" in data["parameters"]["sampler"]["choices"]
     assert data["parameters"]["seed"]["default"] == -1
@@ -193,7 +234,7 @@ def used_keys() -> set[str]:
 
 
 def test_every_key_that_the_page_uses_has_words() -> None:
-    computed = {f"phase.{phase}" for phase in ("load", "encode", "denoise", "decode", "save")}
+    computed = {f"phase.{phase}" for phase in get_args(Phase)}
     computed |= {parameter.label for parameter in PARAMETERS.values()}
     computed |= {
         f"worker.{s}" for s in ("starting", "ready", "busy", "restarting", "failed", "offline")

@@ -12,16 +12,19 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from webui import __version__
 from webui.commands.speech import Speech
 from webui.core import infotext
-from webui.core.errors import InkstoneError, StorageError
+from webui.core.errors import InkstoneError, Message, StorageError
 from webui.core.events import Phase
+from webui.core.passes import further_models, pass_steps
 from webui.core.request import GenerationRequest
-from webui.engine.checkpoint import load_bundle
+from webui.core.seeds import single
 from webui.engine.device import choose_device
 from webui.engine.faults import message_of
+from webui.engine.models import Models, load_all
 from webui.engine.pipeline import Indices, Picture, Watcher, generate
 from webui.engine.samplers import StepEvent
+from webui.services.formats import format_of
 from webui.services.models import ModelLibrary
-from webui.services.png import png_bytes
+from webui.services.picture_files import encode_picture
 
 
 def draw(request: GenerationRequest, library: ModelLibrary, target: Path, say: Speech) -> None:
@@ -31,16 +34,20 @@ def draw(request: GenerationRequest, library: ModelLibrary, target: Path, say: S
         InkstoneError: the model cannot be loaded, memory runs out, a file cannot be written.
     """
     files = library.files(request.checkpoint, request.vae)
-    vae_path = Path(files.vae_path) if files.vae_path else None
+    further = {
+        name: library.files(name, request.vae, field)
+        for field, name in further_models(request).items()
+    }
     writer = Writer(request, library, target)
     try:
         with progress_bar() as bar:
             watcher = Teller(request, writer, bar, say)
             watcher.on_phase("load", 0)
-            bundle = load_bundle(
-                Path(files.path), choose_device(), name=files.checkpoint, vae_path=vae_path
-            )
-            generate(bundle, request, None, watcher)
+            models = Models(choose_device())
+            models.embeddings.look(Path(library.embeddings_folder()))
+            model, others = load_all(models, request, files, further)
+            pairs = {name: (other.bundle, other.encoder) for name, other in others.items()}
+            generate(model.bundle, request, None, watcher, encoder=model.encoder, others=pairs)
     except (RuntimeError, MemoryError) as fault:
         message = message_of(fault)
         raise InkstoneError(message.key, **dict(message.values)) from fault
@@ -61,7 +68,7 @@ def progress_bar() -> Progress:
 
 
 class Writer:
-    """Writes pictures as PNG files with the texts that the web UI puts into them."""
+    """Writes pictures as files with the texts that the web UI puts into them."""
 
     def __init__(self, request: GenerationRequest, library: ModelLibrary, target: Path) -> None:
         self.request = request
@@ -75,21 +82,24 @@ class Writer:
         Raises:
             StorageError: the system refused.
         """
-        seed = picture.seed
+        alone = single(self.request, picture.index)
         text = infotext.format(
-            self.request,
-            seed=seed,
+            alone,
             model_hash=self.library.hash_of(self.request.checkpoint),
             vae_hash=self.library.vae_hash_of(self.request.vae),
             version=f"Inkstone {__version__}",
+            extra=picture.extra,
         )
-        single = self.request.model_copy(update={"seed": seed, "batch_size": 1, "batch_count": 1})
         height, width, _ = picture.pixels.shape
-        content = png_bytes(picture.pixels.tobytes(), width, height, text, single.model_dump_json())
+        rgb, copy = picture.pixels.tobytes(), alone.model_dump_json()
+        wanted = format_of(self.target.suffix) or "png"
+        file = encode_picture(rgb, width, height, wanted, text, copy)
         path = self.path_of(picture.index)
+        if file.format != wanted:
+            path = path.with_suffix(f".{file.format}")
         aside = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
-            aside.write_bytes(content)
+            aside.write_bytes(file.data)
             aside.replace(path)
         except OSError as fault:
             aside.unlink(missing_ok=True)
@@ -113,10 +123,10 @@ class Teller(Watcher):
         self._bar = bar
         self._say = say
         self._pictures = request.pictures
-        self._task = bar.add_task("", total=request.steps * request.batch_count)
+        self._steps = sum(pass_steps(request))
+        self._task = bar.add_task("", total=self._steps * request.batch_count)
         self._steps_before = 0
         self._batches = 0
-        self._steps = request.steps
 
     def on_phase(self, phase: Phase, index: int) -> None:
         """Shows the phase, and the picture if there are several."""
@@ -131,6 +141,10 @@ class Teller(Watcher):
         step = self._say("progress.step", step=event.step, steps=event.steps)
         done = self._steps_before + event.step
         self._bar.update(self._task, completed=done, description=step)
+
+    def on_remark(self, message: Message) -> None:
+        """Says it on standard error."""
+        self._bar.console.print(self._say(message.key, **message.values), markup=False)
 
     def on_picture(self, picture: Picture) -> None:
         """Writes the picture before the next one begins: an interruption does not lose it."""

@@ -1,4 +1,4 @@
-"""`generate`: pictures from a prompt without a server, written as PNG files with their infotext."""
+"""`generate`: pictures from a prompt without a server, written as files with their infotext."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from webui.commands.paths import MODELS_DIR
+from webui.commands.paths import MODELS_DIR, STYLES_FILE
 from webui.commands.speech import Speech, reporting
 from webui.core.errors import InvalidRequest, Message
 from webui.core.parameters import Parameter
 from webui.core.request import FIXED_CHOICES, PARAMETERS, GenerationRequest
 from webui.core.validation import Names, complete
+from webui.services.formats import FORMATS, format_of
 from webui.services.models import ModelLibrary
+from webui.services.styles import StyleService
 
 SHORT_FLAGS = {"negative_prompt": "-n"}
 
@@ -27,10 +29,12 @@ def generate(**values: Any) -> None:
     """Makes the pictures. The arguments are the request's fields as texts, None when not given."""
     output: Path | None = values.pop("output")
     models_dir: Path = values.pop("models_dir")
+    styles = StyleService(values.pop("styles_file"))
+    values["styles"] = values.pop("style")
     lang: str = values.pop("lang")
     with reporting(lang):
         library = ModelLibrary(models_dir)
-        request = requested(values, library)
+        request = requested(styles.merge(values), library)
         target = output or Path(f"inkstone-{request.seed}.png")
         check_target(target)
         # Late: torch takes seconds to import, and faulty input is to be told at once.
@@ -59,10 +63,12 @@ def check_target(target: Path) -> None:
     """Refuses, before anything is drawn, a target that could not be written.
 
     Raises:
-        InvalidRequest: it is no .png file, or its folder does not exist.
+        InvalidRequest: its suffix is no format's, or its folder does not exist.
     """
-    if target.suffix.lower() != ".png":
-        raise InvalidRequest(Message("error.output_png", {"got": target.name}, "output"))
+    if format_of(target.suffix) is None:
+        offered = ", ".join(f".{name}" for name in FORMATS)
+        values = {"got": target.name, "offered": offered}
+        raise InvalidRequest(Message("error.output_format", values, "output"))
     if not target.parent.is_dir():
         raise InvalidRequest(
             Message("error.output_folder", {"folder": str(target.parent)}, "output")
@@ -70,18 +76,29 @@ def check_target(target: Path) -> None:
 
 
 def _flag(parameter: Parameter) -> Argument:
-    """The command-line flag of a row of the table. Its value stays text: validation reads it."""
+    """The command-line flag of a row of the table. Its value stays text: validation reads it.
+
+    What is on or off has two flags, as in "--hires/--no-hires".
+    """
     if parameter.name == "prompt":
         return _argument(
             "prompt",
             str,
             typer.Argument(help=parameter.label, metavar="PROMPT", show_default=False),
         )
+    panel = None if parameter.group == "main" else f"label.{parameter.group}"
+    if parameter.kind == "flag":
+        names = f"{parameter.flag}/--no-{parameter.flag[2:]}"
+        switch = typer.Option(
+            names, help=parameter.label, rich_help_panel=panel, show_default=False
+        )
+        return _argument(parameter.name, Optional[bool], switch, None)  # noqa: UP045 - as below
     option = typer.Option(
         parameter.flag,
         *([SHORT_FLAGS[parameter.name]] if parameter.name in SHORT_FLAGS else []),
         help=parameter.label,
         metavar=_metavar(parameter),
+        rich_help_panel=panel,
         show_default=False,
     )
     return _argument(parameter.name, Optional[str], option, None)  # noqa: UP045 - built at run time
@@ -100,14 +117,20 @@ def _argument(name: str, kind: Any, info: Any, default: Any = Argument.empty) ->
 
 
 def _signature() -> Signature:
-    flags = [_flag(parameter) for parameter in PARAMETERS.values()]
+    flags = [_flag(parameter) for parameter in PARAMETERS.values() if parameter.shown]
     output = typer.Option("--output", "-o", help="cli.generate.output", show_default=False)
     models = typer.Option(help="cli.models_dir", show_default="models")
+    style = typer.Option(
+        "--style", "--styles", help="cli.generate.style", metavar="NAME", show_default=False
+    )
+    styles_file = typer.Option(help="cli.generate.styles_file", show_default="data/styles.csv")
     lang = typer.Option(help="cli.lang", show_default=False)
     return Signature(
         [
             *flags,
             _argument("output", Optional[Path], output, None),  # noqa: UP045 - built at run time
+            _argument("style", Optional[list[str]], style, None),  # noqa: UP045 - built at run time
+            _argument("styles_file", Path, styles_file, STYLES_FILE),
             _argument("models_dir", Path, models, MODELS_DIR),
             _argument("lang", str, lang, ""),
         ]

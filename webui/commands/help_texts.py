@@ -15,3 +15,6 @@ def translate(command: Any) -> None:
         text = getattr(parameter, "help", None)
         if isinstance(text, str) and text.startswith(("cli.", "param.")):
             parameter.help = say(text)
+        panel = getattr(parameter, "rich_help_panel", None)
+        if isinstance(panel, str) and panel.startswith("label."):
+            parameter.rich_help_panel = say(panel)

@@ -10,6 +10,7 @@ import typer
 from webui.commands.given import settings
 from webui.commands.speech import caller_language, reporting
 from webui.main import serve as run_server
+from webui.services.formats import FORMATS, QUALITY
 
 app = typer.Typer(add_completion=False)
 
@@ -37,6 +38,16 @@ def serve(
     workers: Annotated[
         int | None, typer.Option(min=0, help="cli.serve.workers", show_default="0")
     ] = None,
+    samples_format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(FORMATS), help="cli.serve.samples_format", show_default="png"
+        ),
+    ] = None,
+    samples_quality: Annotated[
+        int | None,
+        typer.Option(min=1, max=100, help="cli.serve.samples_quality", show_default=str(QUALITY)),
+    ] = None,
     lang: Annotated[str, typer.Option(help="cli.lang", show_default=False)] = "",
 ) -> None:
     """Serves until it is interrupted."""
@@ -52,6 +63,8 @@ def serve(
                 models_dir=models_dir,
                 browser=False if no_browser else None,
                 workers=workers,
+                samples_format=samples_format,
+                samples_quality=samples_quality,
             ),
             caller_language(lang),
         )

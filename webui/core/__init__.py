@@ -1,1 +1,1 @@
-"""Plain data and text: no torch, no disk, no network. Every other layer may import it."""
+"""Plain data and text: no torch, no network, and no disk except the headers of model files."""

@@ -15,6 +15,9 @@ DDIM = "webui.engine.samplers.ddim"
 CHURN = ("s_churn", "s_tmin", "s_tmax", "s_noise")
 NOISE = ("s_noise",)
 LEVELS = ("model_sigmas",)
+LOWEST = ("sigma_min",)
+LIMITS = ("sigma_min", "sigma_max")
+RHO = (*LIMITS, "rho")
 UPSCALE = "webui.engine.upscale"
 
 SAMPLER_ROWS = (
@@ -107,7 +110,7 @@ SAMPLER_ROWS = (
         aliases=("k_dpm_fast",),
         noise="per_step",
         default_eta=1.0,
-        options=NOISE + LEVELS,
+        options=NOISE + LOWEST,
         ensd=True,
     ),
     SamplerSpec(
@@ -116,7 +119,7 @@ SAMPLER_ROWS = (
         aliases=("k_dpm_ad", "k_dpm_adaptive"),
         noise="per_step",
         default_eta=1.0,
-        options=NOISE + LEVELS,
+        options=NOISE + LOWEST,
         ensd=True,
         one_by_one=True,
     ),
@@ -173,16 +176,16 @@ SAMPLER_ROWS = (
 
 SCHEDULE_ROWS = (
     ScheduleSpec("Uniform", f"{SCHEDULES}:uniform"),
-    ScheduleSpec("Karras", f"{SCHEDULES}:karras"),
-    ScheduleSpec("Exponential", f"{SCHEDULES}:exponential"),
-    ScheduleSpec("Polyexponential", f"{SCHEDULES}:exponential"),
-    ScheduleSpec("SGM Uniform", f"{SCHEDULES}:sgm_uniform", ("SGMUniform",)),
-    ScheduleSpec("KL Optimal", f"{SCHEDULES}:kl_optimal"),
+    ScheduleSpec("Karras", f"{SCHEDULES}:karras", options=RHO),
+    ScheduleSpec("Exponential", f"{SCHEDULES}:exponential", options=LIMITS),
+    ScheduleSpec("Polyexponential", f"{SCHEDULES}:polyexponential", options=RHO),
+    ScheduleSpec("SGM Uniform", f"{SCHEDULES}:sgm_uniform", ("SGMUniform",), LIMITS),
+    ScheduleSpec("KL Optimal", f"{SCHEDULES}:kl_optimal", options=LIMITS),
     ScheduleSpec("Align Your Steps", f"{SCHEDULES}_fitted:align_your_steps", ("AYS",)),
     ScheduleSpec("Simple", f"{SCHEDULES}:simple"),
-    ScheduleSpec("Normal", f"{SCHEDULES}:uniform"),
+    ScheduleSpec("Normal", f"{SCHEDULES}:normal", options=LIMITS),
     ScheduleSpec("DDIM", f"{SCHEDULES}:ddim_uniform", ("DDIM Uniform",)),
-    ScheduleSpec("Beta", f"{SCHEDULES}_fitted:beta"),
+    ScheduleSpec("Beta", f"{SCHEDULES}_fitted:beta", options=(*LIMITS, "beta_alpha", "beta_beta")),
     ScheduleSpec("Turbo", f"{SCHEDULES}:turbo"),
     ScheduleSpec(
         "Align Your Steps GITS", f"{SCHEDULES}_fitted:align_your_steps_gits", ("AYS GITS",)

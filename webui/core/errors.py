@@ -68,6 +68,10 @@ class StorageError(InkstoneError):
     """The data folder cannot be written: read-only, full, or held by another instance."""
 
 
+class TooLarge(InkstoneError):  # noqa: N818 - reads as what it is
+    """What was sent is larger than this server takes."""
+
+
 class NotFound(InkstoneError):  # noqa: N818 - reads as what it is
     """No such job or picture, or it belongs to somebody else."""
 

@@ -13,7 +13,8 @@ from typing import Literal
 from webui.core.errors import Message
 from webui.core.request import GenerationRequest
 
-Phase = Literal["load", "encode", "denoise", "decode", "save"]
+Phase = Literal["load", "encode", "denoise", "upscale", "hires", "decode", "save"]
+"""What a worker does. "denoise" is the first pass, "hires" the second, on the enlarged picture."""
 
 
 @dataclass(frozen=True)

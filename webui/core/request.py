@@ -14,9 +14,13 @@ from pydantic_core import PydanticCustomError
 
 from webui.core.catalogue import AUTOMATIC
 from webui.core.parameters import Kind, Parameter, Spec, parameters_of
+from webui.core.prompt import count_parts
 
 MAX_PROMPT_CHARACTERS = 20_000
 MAX_BRACKET_DEPTH = 100
+MAX_PARTS = 1000
+"""Different parts that AND joins: each is one more call of the model in every step."""
+
 MAX_SEED = 2**53 - 1
 """Largest whole number that every JSON client, JavaScript's included, keeps exactly."""
 
@@ -258,6 +262,15 @@ class GenerationRequest(BaseModel):
         depth = bracket_depth(text)
         if depth > MAX_BRACKET_DEPTH:
             raise PydanticCustomError("depth", "depth", {"got": depth, "high": MAX_BRACKET_DEPTH})
+        return text
+
+    @field_validator("prompt", "hires_prompt")
+    @classmethod
+    def _drawable(cls, text: str) -> str:
+        """Refuses more parts than anybody would wait for. Negative prompts are not split."""
+        parts = count_parts(text)
+        if parts > MAX_PARTS:
+            raise PydanticCustomError("parts", "parts", {"got": parts, "high": MAX_PARTS})
         return text
 
 

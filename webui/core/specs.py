@@ -21,7 +21,7 @@ class SamplerSpec:
     `timesteps`: it walks the model's own timesteps, given by the function `row` names, and
     ignores the chosen schedule.
     `discards_penultimate`: its row is made for one step more, without the last level above 0.
-    `ensd`: its noise comes from the seed plus the "eta noise seed delta".
+    `ensd`: it is one of those for which stable-diffusion-webui names the "eta noise seed delta".
     `cfg_factor`: what cfg_scale is multiplied with before guidance.
     `needs_uncond`: it asks guidance for the estimate without the prompt as well.
     `distilled`: how many of the model's timesteps the method was distilled on; None is all.
@@ -57,8 +57,12 @@ class UpscalerSpec:
 
 @dataclass(frozen=True)
 class ScheduleSpec:
-    """One schedule: a row of sigmas, from noise to picture."""
+    """One schedule: a row of sigmas, from noise to picture.
+
+    `options`: fields of the request that the function takes by name ("sigma_min", "rho", …).
+    """
 
     name: str
     target: str
     aliases: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()

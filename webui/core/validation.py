@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from webui.core.catalogue import AUTOMATIC, BUILTIN, Catalogue
 from webui.core.errors import InvalidRequest, Message
+from webui.core.hires_size import hires_problems
 from webui.core.parameters import Parameter
 from webui.core.request import (
     FIXED_CHOICES,
@@ -78,9 +79,20 @@ def complete(
     resolved, name_problems = _resolve_names(filled, names)
     faulty = {problem.field for problem in problems}
     problems += [problem for problem in name_problems if problem.field not in faulty]
+    if request is not None:
+        problems += hires_problems(request)
+        problems += _sigma_problems(request)
     if problems or request is None:
         raise InvalidRequest(*problems)
     return request.model_copy(update=resolved)
+
+
+def _sigma_problems(request: GenerationRequest) -> list[Message]:
+    """What is wrong with the limits of the schedule, as far as it can be told without a model."""
+    low, high = request.sigma_min, request.sigma_max
+    if not high or low < high:
+        return []
+    return [Message("error.sigma_limits", {"low": low, "high": high}, "sigma_min")]
 
 
 def _resolve_names(values: Mapping[str, Any], names: Names) -> tuple[dict[str, str], list[Message]]:
@@ -118,7 +130,7 @@ def problem_of(detail: ErrorDetails) -> Message:
     kind, got = detail["type"], detail.get("input")
     context: Mapping[str, Any] = detail.get("ctx") or {}
     parameter = PARAMETERS.get(field or "")
-    if kind in ("nul", "surrogate", "depth"):
+    if kind in ("nul", "surrogate", "depth", "parts"):
         return Message(f"error.{kind}", dict(context), field)
     if kind == "string_too_long":
         length = len(got) if isinstance(got, str) else 0

@@ -187,7 +187,7 @@ def latent_difference(
 ) -> float:
     """Largest absolute difference of the final latents, in units of the largest latent."""
     plan = make_plan(bundle, request, PromptEncoder(bundle), sigmas)
-    ours = sample_batch(bundle, request, plan, [request.seed])
+    ours = sample_batch(plan, request, (0,))
     theirs = run_theirs(pipeline, request, noise, sigmas, "latent")
     return float((ours - theirs).abs().max() / theirs.abs().max())
 

@@ -23,7 +23,7 @@ from webui.engine.attention import TextAttention
 from webui.engine.bundle import ModelBundle, PredictionType
 from webui.engine.device import Device
 from webui.engine.layout import lay_out_for_cpu
-from webui.engine.schedules import model_sigmas
+from webui.engine.model_levels import model_sigmas
 from webui.engine.tokenizer import load_tokenizer
 from webui.engine.weights import fill, find_weights
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +14,8 @@ from webui.core.prompt import Schedule, read_negative, read_prompt
 from webui.core.request import GenerationRequest
 from webui.engine.bundle import ModelBundle
 from webui.engine.denoiser import model_denoiser
-from webui.engine.guidance import combine
+from webui.engine.guidance import Guidance, unguided
+from webui.engine.passes import Pass
 from webui.engine.samplers import Denoiser
 from webui.engine.text_encoder import PromptEncoder, even_out
 
@@ -40,43 +42,49 @@ class Texts:
     """All that the model is told in the course of a picture.
 
     weights: one per part of the prompt. guided: whether stages begin with a negative prompt.
-    encodings: (1, 77 * k, D) per text, for all stages, and that of the empty text.
+    padded: whether all of a stage are brought to one length. encodings: (1, 77 * k, D) per text,
+    for all stages, and that of the empty text where it is needed.
     """
 
     stages: tuple[Stage, ...]
     weights: tuple[float, ...]
     guided: bool
+    padded: bool
     encodings: Mapping[str, Tensor]
 
     def rows(self, stage: Stage) -> tuple[Tensor, ...]:
-        """(1, T, D) for each prompt of a stage, T being the same for all."""
-        return even_out([self.encodings[t] for t in stage.prompts], self.encodings.get(""))
+        """(1, T, D) for each prompt of a stage; T is the same for all if they are padded."""
+        rows = tuple(self.encodings[text] for text in stage.prompts)
+        return even_out(rows, self.encodings.get("")) if self.padded else rows
 
 
 def plan_texts(
+    this: Pass,
     request: GenerationRequest,
     encoder: PromptEncoder,
     calls: int,
     *,
     always_uncond: bool = False,
 ) -> Texts:
-    """Reads both prompts for `calls` calls of the model, and encodes all that they say.
+    """Reads both prompts of a pass for `calls` calls of the model, and encodes all that they say.
 
     Parts of weight 0 are left out. Where the weights leave nothing for the negative prompt, as
     those of a plain prompt at cfg_scale 1 do, so is that, unless `always_uncond`.
     """
-    parts = [part for part in read_prompt(request.prompt, calls) if part.weight]
+    timeline: Any = {"base_steps": this.base_steps, "old_timelines": request.old_timelines}
+    parts = [part for part in read_prompt(this.prompt, calls, **timeline) if part.weight]
     weights = tuple(part.weight for part in parts)
-    guided = always_uncond or request.cfg_scale != 1 or sum(weights) != 1
+    guided = always_uncond or this.cfg_scale != 1 or sum(weights) != 1
     schedules = [part.schedule for part in parts]
     if guided:
-        schedules.insert(0, read_negative(request.negative_prompt, calls))
+        schedules.insert(0, read_negative(this.negative_prompt, calls, **timeline))
     stages = merge_schedules(schedules)
     texts = dict.fromkeys(text for stage in stages for text in stage.prompts)
-    encodings = {text: encoder.encode(text, request.clip_skip) for text in texts}
-    if len({encoding.shape[1] for encoding in encodings.values()}) > 1:
-        encodings[""] = encoder.encode("", request.clip_skip)
-    return Texts(stages, weights, guided, encodings)
+    encodings = encoder.encode_all(texts, request.clip_skip, request.emphasis)
+    padded = request.pad_conds
+    if padded and len({encoding.shape[1] for encoding in encodings.values()}) > 1:
+        encodings[""] = encoder.encode("", request.clip_skip, request.emphasis)
+    return Texts(stages, weights, guided, padded, encodings)
 
 
 def merge_schedules(schedules: Sequence[Schedule]) -> tuple[Stage, ...]:
@@ -99,7 +107,8 @@ def merge_schedules(schedules: Sequence[Schedule]) -> tuple[Stage, ...]:
 class TextDenoiser:
     """The model told the right prompts in each of its calls, combined into one estimate.
 
-    Made anew for each batch: it counts the calls. Calls after the last stage stay with it.
+    Made anew for each batch: it counts the calls, from `done` on. Calls after the last stage
+    stay with it.
     """
 
     def __init__(
@@ -107,15 +116,17 @@ class TextDenoiser:
         bundle: ModelBundle,
         texts: Texts,
         pictures: int,
-        cfg_scale: float,
+        guidance: Guidance,
         distilled: int | None = None,
+        *,
+        done: int = 0,
     ) -> None:
         self._bundle = bundle
         self._texts = texts
         self._pictures = pictures
-        self._cfg_scale = cfg_scale
+        self._guidance = guidance
         self._distilled = distilled
-        self._calls = 0
+        self._calls = done
         self._place = 0
         self._models: OrderedDict[tuple[tuple[str, ...], int], tuple[Denoiser, int]] = OrderedDict()
 
@@ -126,14 +137,15 @@ class TextDenoiser:
     def with_uncond(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """(the estimate of x0, that of the negative prompt alone), the same where there is none."""
         stage = self._next_stage()
-        estimates: list[Tensor] = []
-        for start in range(0, len(stage.prompts), PROMPTS_PER_CALL):
-            count = min(PROMPTS_PER_CALL, len(stage.prompts) - start)
-            model = self._model(stage, start, count)
-            estimates += model(torch.cat([x] * count) if count > 1 else x, sigma).chunk(count)
-        uncond = estimates.pop(0) if self._texts.guided else None
-        denoised = combine(uncond, estimates, self._texts.weights, self._cfg_scale)
-        return denoised, denoised if uncond is None else uncond
+        guided, weights = self._texts.guided, self._texts.weights
+        if not guided:
+            denoised = self._guidance.guide(None, self._estimates(stage, x, sigma), weights)
+            return denoised, denoised
+        if weights and self._guidance.skipped(self._calls - 1, float(sigma)):
+            denoised = unguided(self._estimates(stage, x, sigma, first=1), weights)
+            return denoised, denoised
+        uncond, *conds = self._estimates(stage, x, sigma)
+        return self._guidance.guide(uncond, conds, weights), uncond
 
     def _next_stage(self) -> Stage:
         self._calls += 1
@@ -142,12 +154,23 @@ class TextDenoiser:
             self._place += 1
         return stages[self._place]
 
-    def _model(self, stage: Stage, start: int, count: int) -> Denoiser:
-        """The model told `count` prompts of the stage; kept, as it remembers keys and values."""
-        key = stage.prompts, start
+    def _estimates(self, stage: Stage, x: Tensor, sigma: Tensor, first: int = 0) -> list[Tensor]:
+        """x0 under each prompt of the stage from number `first` on, (B, C, h, w) each."""
+        rows = self._texts.rows(stage)
+        estimates: dict[int, Tensor] = {}
+        for group in calls_of([row.shape[1] for row in rows], first):
+            model = self._model(stage, rows, group)
+            count = len(group)
+            made = model(torch.cat([x] * count) if count > 1 else x, sigma).chunk(count)
+            estimates.update(zip(group, made, strict=True))
+        return [estimates[index] for index in range(first, len(rows))]
+
+    def _model(self, stage: Stage, rows: Sequence[Tensor], group: Sequence[int]) -> Denoiser:
+        """The model told these prompts of the stage; kept, as it remembers keys and values."""
+        key = tuple(stage.prompts[index] for index in group), rows[group[0]].shape[1]
         if key not in self._models:
-            rows = torch.cat(self._texts.rows(stage)[start : start + count])
-            context = rows.repeat_interleave(self._pictures, dim=0)
+            context = torch.cat([rows[index] for index in group])
+            context = context.repeat_interleave(self._pictures, dim=0)
             tokens = context.shape[0] * context.shape[1]
             self._make_room(tokens)
             self._models[key] = model_denoiser(self._bundle, context, self._distilled), tokens
@@ -159,3 +182,18 @@ class TextDenoiser:
         while self._models and held + tokens > REMEMBERED_TOKENS:
             _, (_, size) = self._models.popitem(last=False)
             held -= size
+
+
+def calls_of(lengths: Sequence[int], first: int = 0) -> list[list[int]]:
+    """Which prompts go to the model together: those of one length, a few at a time.
+
+    lengths: tokens of each prompt; those before number `first` are left out.
+    """
+    alike: dict[int, list[int]] = {}
+    for index, length in enumerate(lengths[first:], first):
+        alike.setdefault(length, []).append(index)
+    return [
+        group[start : start + PROMPTS_PER_CALL]
+        for group in alike.values()
+        for start in range(0, len(group), PROMPTS_PER_CALL)
+    ]

@@ -98,7 +98,7 @@ def _latents(
     try:
         size = 1 if spec.one_by_one else pictures
         made = [
-            sample_batch(bundle, chosen, plan, range(first, first + size))
+            sample_batch(plan, chosen, tuple(range(first, first + size)))
             for first in range(0, pictures, size)
         ]
     finally:

@@ -3,9 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """How far pictures are led away from the negative prompt, and when not at all.
+
+    cfg_scale: see `combine`. calls: calls of the model that the pass expects. ngms: below this
+    noise level every second call goes without guidance, or each with `ngms_all_steps` ("negative
+    guidance minimum sigma"); 0 is off. skip_early: share of the calls at the beginning that do;
+    0 is off. rescale: see `rescaled`.
+    """
+
+    cfg_scale: float
+    calls: int = 1
+    ngms: float = 0.0
+    ngms_all_steps: bool = False
+    skip_early: float = 0.0
+    rescale: float = 0.0
+
+    def skipped(self, call: int, sigma: float) -> bool:
+        """Whether call `call`, counted from 0, at this noise level leaves the negative prompt out.
+
+        Then neither is the model asked about it, nor does cfg_scale count.
+        """
+        if self.skip_early and call / self.calls <= self.skip_early:
+            return True
+        return sigma < self.ngms and (self.ngms_all_steps or call % 2 == 1)
+
+    def guide(
+        self, uncond: Tensor | None, conds: Sequence[Tensor], weights: Sequence[float]
+    ) -> Tensor:
+        """The estimates as one; arguments are those of `combine`."""
+        guided = combine(uncond, conds, weights, self.cfg_scale)
+        if uncond is None or not self.rescale:
+            return guided
+        return rescaled(guided, combine(uncond, conds, weights, 1.0), self.rescale)
 
 
 def combine(
@@ -31,3 +68,23 @@ def combine(
             # Interpolates: one kernel, and the least rounding for the usual single prompt.
             result = uncond.lerp(cond, scale)
     return result
+
+
+def unguided(conds: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
+    """The estimate where the negative prompt was left out: the prompt's alone.
+
+    Of several prompts the first stands in for the negative one, at a scale of 1.
+    """
+    return conds[0] if len(conds) == 1 else combine(conds[0], conds, weights, 1.0)
+
+
+def rescaled(guided: Tensor, cond: Tensor, share: float) -> Tensor:
+    """`guided` with its contrast brought towards that of `cond`; both (B, C, h, w).
+
+    Lin et al. 2023, "Common diffusion noise schedules and sample steps are flawed", equations
+    15 and 16, on estimates of x0: x = share * guided * std(cond) / std(guided) + (1 - share) *
+    guided, with the standard deviation of each picture.
+    """
+    dims = (1, 2, 3)
+    ratio = cond.std(dims, keepdim=True) / guided.std(dims, keepdim=True)
+    return guided * (share * ratio + (1 - share))

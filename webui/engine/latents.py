@@ -41,6 +41,34 @@ def decode(bundle: ModelBundle, latent: Tensor) -> Pixels:
     return to_pixels(image)
 
 
+def encode(bundle: ModelBundle, picture: Pixels) -> Tensor:
+    """A picture, (H, W, 3) in 0 … 255, to its latent, (C, h, w) float32: the likeliest one.
+
+    Where half precision overflows, the encoder is used in float32 for this picture.
+
+    Raises:
+        InkstoneError: if the latent is not finite even then.
+    """
+    image = from_pixels(picture).to(bundle.device.torch_device)
+    latent = _encode(bundle, image)
+    if not bool(torch.isfinite(latent).all()) and bundle.device.dtype != torch.float32:
+        nn.Module.to(bundle.vae, torch.float32)
+        try:
+            latent = _encode(bundle, image)
+        finally:
+            nn.Module.to(bundle.vae, bundle.device.dtype)
+    if not bool(torch.isfinite(latent).all()):
+        raise InkstoneError("error.latent_not_finite")
+    return latent
+
+
+def _encode(bundle: ModelBundle, image: Tensor) -> Tensor:
+    vae = bundle.vae
+    posterior = vae.encode(image[None].to(vae.dtype)).latent_dist
+    latent: Tensor = posterior.mode()[0].float() * bundle.latent_scale
+    return latent
+
+
 def decode_float(bundle: ModelBundle, latents: Tensor) -> Tensor:
     """Latents (B, C, h, w) to images (B, 3, H, W), nominally in [-1, 1]."""
     vae = bundle.vae
@@ -57,3 +85,9 @@ def to_pixels(image: Tensor) -> Pixels:
     scaled = ((image.float() + 1) / 2).clamp(0, 1) * 255
     pixels: Pixels = scaled.to(torch.uint8).permute(1, 2, 0).cpu().numpy()
     return pixels
+
+
+def from_pixels(picture: Pixels) -> Tensor:
+    """(H, W, 3) in 0 … 255 to (3, H, W) in [-1, 1], on the CPU."""
+    # A copy, as pictures read from files cannot be written to.
+    return torch.from_numpy(picture.copy()).permute(2, 0, 1).float() / 127.5 - 1

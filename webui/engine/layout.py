@@ -45,6 +45,8 @@ class PackedConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """As nn.Conv2d, for float32 on the CPU."""
+        if self.padding_mode != "zeros":  # wraps around, see `webui.engine.tiling`
+            return super().forward(input)
         # Tensors made in inference mode count no versions; nothing of ours writes to such.
         version = 0 if self.weight.is_inference() else self.weight._version
         state = (self.weight.data_ptr(), version)

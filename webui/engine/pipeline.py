@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
 from webui.core.catalogue import BUILTIN, Catalogue
-from webui.core.errors import Skipped
+from webui.core.embeddings import hashes_text
+from webui.core.errors import Message, Skipped
 from webui.core.events import Phase
+from webui.core.passes import pass_steps
 from webui.core.request import GenerationRequest
-from webui.core.seeds import batches, picture_seeds
-from webui.engine.brownian import BrownianNoise
+from webui.core.seeds import batches, picture_seed
 from webui.engine.bundle import ModelBundle
-from webui.engine.conditioning import TextDenoiser, Texts
-from webui.engine.latents import Pixels, decode, latent_shape
-from webui.engine.noise import SeededNoise
-from webui.engine.plan import Plan, initial_scale, make_plan, sampler_options
-from webui.engine.samplers import Denoiser, Noise, OnStep, StepEvent, sample
+from webui.engine.drawing import Drawing, Leg, Loaded, Resources, make_drawing
+from webui.engine.latents import Pixels, decode
+from webui.engine.plan import Plan, denoiser_for, sampler_options
+from webui.engine.refiner import refined
+from webui.engine.samplers import Denoiser, OnStep, StepEvent, sample
+from webui.engine.start import starting_point
 from webui.engine.text_encoder import PromptEncoder
+from webui.engine.tiling import tiled
 
 Indices = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A finished picture: its place in the job, its seed, and (H, W, 3) pixels."""
+    """A finished picture: its place in the job, its seed, and (H, W, 3) pixels.
+
+    extra: entries of the infotext that only the engine knows.
+    """
 
     index: int
     seed: int
     pixels: Pixels
+    extra: Mapping[str, str] = field(default_factory=dict)
 
 
 class Watcher:
@@ -51,8 +60,15 @@ class Watcher:
     def on_picture(self, picture: Picture) -> None:
         """A picture is finished."""
 
+    def on_remark(self, message: Message) -> None:
+        """Something that the person should know although the job goes on."""
+
     def on_skipped(self, indices: Indices) -> None:
         """These pictures will not be made."""
+
+
+NO_MODELS: Mapping[str, Loaded] = MappingProxyType({})
+NO_IMAGES: Mapping[str, bytes] = MappingProxyType({})
 
 
 @torch.inference_mode()
@@ -63,12 +79,16 @@ def generate(
     watcher: Watcher | None = None,
     *,
     encoder: PromptEncoder | None = None,
+    others: Mapping[str, Loaded] = NO_MODELS,
+    images: Mapping[str, bytes] = NO_IMAGES,
     sigmas: Tensor | None = None,
     catalogue: Catalogue = BUILTIN,
 ) -> None:
     """Makes the pictures `indices` of the request (all of them by default), batch by batch.
 
-    `encoder` keeps text encodings from job to job. `sigmas` replaces the schedule's row.
+    `encoder` keeps text encodings from job to job. `others`: the further checkpoints that the
+    request names, by name. `images`: encoded pictures by the request field that refers to them.
+    `sigmas` replaces the first pass's row.
 
     Raises:
         InkstoneError: for unknown names, or if the model yields no finite picture.
@@ -76,63 +96,131 @@ def generate(
     """
     watcher = watcher or Watcher()
     wanted = tuple(range(request.pictures)) if indices is None else indices
-    seeds = picture_seeds(request)
+    resources = Resources((bundle, encoder or PromptEncoder(bundle)), others, images)
 
-    # 1. What is the same for all pictures: the sampler, its row of noise levels, the prompts.
-    watcher.on_phase("encode", wanted[0] if wanted else 0)
-    plan = make_plan(bundle, request, encoder or PromptEncoder(bundle), sigmas, catalogue)
+    with ExitStack() as changes:
+        if request.tiling:
+            for used in resources.bundles():
+                changes.enter_context(tiled(used))
 
-    size = 1 if plan.spec.one_by_one else request.batch_size
-    for batch in batches(wanted, size):
-        # 2. Noise from each picture's own seed, and from noise to latents.
+        # 1. What is the same for all pictures: samplers, rows of noise levels, prompts.
+        watcher.on_phase("encode", wanted[0] if wanted else 0)
+        for encoder_of_job in resources.encoders():
+            encoder_of_job.begin()
+        drawing = make_drawing(resources, request, sigmas, catalogue)
+        extra = told_of_embeddings(resources, watcher)
+
+        for batch in batches(wanted, drawing.batch_size):
+            # 2. Noise from each picture's own seed, and from noise to latents.
+            try:
+                latents = draw_batch(drawing, request, batch, watcher)
+            except Skipped:
+                watcher.on_skipped(batch)
+                continue
+
+            # 3. Latents to pixels, picture by picture.
+            for index, latent in zip(batch, latents, strict=True):
+                watcher.on_phase("decode", index)
+                pixels = decode(drawing.last_bundle, latent)
+                watcher.on_picture(Picture(index, picture_seed(request, index), pixels, extra))
+
+
+def told_of_embeddings(resources: Resources, watcher: Watcher) -> dict[str, str]:
+    """Says which embeddings could not be used; returns what infotexts say of the others."""
+    used: dict[str, str] = {}
+    remarks: dict[str, Message] = {}
+    for encoder in resources.encoders():
+        used.update(encoder.used)
+        remarks.update(encoder.remarks)
+    for message in remarks.values():
+        watcher.on_remark(message)
+    return {"TI hashes": hashes_text(used)} if used else {}
+
+
+def draw_batch(
+    drawing: Drawing, request: GenerationRequest, batch: Indices, watcher: Watcher
+) -> Tensor:
+    """The latents of a batch after all passes, (B, C, h, w)."""
+    steps = StepRow(partial(watcher.on_step, batch), pass_steps(request)[1])
+    hires = drawing.hires
+    if hires is None or hires.finished is None:
         watcher.on_phase("denoise", batch[0])
-        on_step = partial(watcher.on_step, batch)
-        try:
-            latents = sample_batch(bundle, request, plan, [seeds[i] for i in batch], on_step)
-        except Skipped:
-            watcher.on_skipped(batch)
-            continue
+        latents = sample_leg(drawing.first, request, batch, steps)
+        if hires is None:
+            return latents
+        latents = hires.enlarger.latents(
+            latents, lambda place: watcher.on_phase("upscale", batch[place])
+        )
+    else:
+        watcher.on_phase("upscale", batch[0])
+        latents = hires.enlarger.pictures([hires.finished])
+    if hires.second is None:
+        return latents
+    watcher.on_phase("hires", batch[0])
+    steps.next_pass()
+    return sample_leg(hires.second, request, batch, steps, latents)
 
-        # 3. Latents to pixels, picture by picture.
-        for index, latent in zip(batch, latents, strict=True):
-            watcher.on_phase("decode", index)
-            watcher.on_picture(Picture(index, seeds[index], decode(bundle, latent)))
+
+class StepRow:
+    """The steps of a batch's passes, told as one row.
+
+    later: how many steps are expected after the present pass.
+    """
+
+    def __init__(self, tell: OnStep, later: int) -> None:
+        self._tell = tell
+        self._later = later
+        self._before = 0
+        self._now = 0
+
+    def __call__(self, event: StepEvent) -> None:
+        """Tells a step of the present pass."""
+        self._now = event.steps
+        steps = self._before + event.steps + self._later
+        self._tell(replace(event, step=self._before + event.step, steps=steps))
+
+    def next_pass(self) -> None:
+        """The last pass begins."""
+        self._before, self._later = self._before + self._now, 0
+
+
+def sample_leg(
+    leg: Leg,
+    request: GenerationRequest,
+    indices: Indices,
+    on_step: OnStep | None = None,
+    latents: Tensor | None = None,
+) -> Tensor:
+    """One pass of a batch: from its noise, or from `latents`, to latents, (B, C, h, w)."""
+    return sample_batch(leg.plan, request, indices, on_step, latents, refiner=leg.refiner)
 
 
 def sample_batch(
-    bundle: ModelBundle,
-    request: GenerationRequest,
     plan: Plan,
-    seeds: Sequence[int],
+    request: GenerationRequest,
+    indices: Indices,
     on_step: OnStep | None = None,
+    latents: Tensor | None = None,
+    *,
+    refiner: Plan | None = None,
 ) -> Tensor:
-    """The engine's one denoise loop: from the noise of these seeds to latents, (B, C, h, w)."""
-    shape = latent_shape(bundle, request.width, request.height)
-    place = bundle.device.torch_device
-    fresh = SeededNoise(seeds, shape, request.noise_source, place)
-    first = fresh() * initial_scale(plan.sigmas, plan.spec)
-    noise: Noise = fresh
-    if plan.spec.noise == "brownian":
-        noise = BrownianNoise(seeds, shape, request.noise_source, place, plan.sigmas)
-    scale = request.cfg_scale * plan.spec.cfg_factor
+    """The engine's one denoise loop: a pass of the pictures `indices`, (B, C, h, w).
+
+    latents: (B, C, h, w) that exist already, for a pass that does not begin with pure noise.
+    refiner: the plan of the model that takes over on the way.
+    """
+    first, noise = starting_point(plan, request, indices, latents)
+    base = denoiser_for(plan, request, len(indices))
+    denoise: Denoiser = base
+    if refiner is not None:
+        denoise = refined(base, plan, refiner, request, len(indices))
     return sample(
         plan.spec.name,
-        build_denoiser(bundle, plan.texts, len(seeds), scale, plan.spec.distilled),
+        denoise,
         first,
         plan.sigmas,
         noise,
         on_step=on_step,
         catalogue=plan.catalogue,
-        **sampler_options(request, plan.spec, bundle),
+        **sampler_options(plan, request),
     )
-
-
-def build_denoiser(
-    bundle: ModelBundle,
-    texts: Texts,
-    pictures: int,
-    cfg_scale: float,
-    distilled: int | None = None,
-) -> Denoiser:
-    """The model, told the prompts, with guidance; see `TextDenoiser`."""
-    return TextDenoiser(bundle, texts, pictures, cfg_scale, distilled)

@@ -1,34 +1,56 @@
-"""What all pictures of a job share, worked out before the first: sampler, noise levels, texts."""
+"""What all pictures of a job share in one pass, worked out before the first of them.
+
+`make_plan` takes a request and a `Pass` of it. From the plan come the denoiser, the sampler's
+options, and the latents to begin with (`webui.engine.start`).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from webui.core.catalogue import AUTOMATIC, BUILTIN, Catalogue, SamplerSpec
-from webui.core.errors import InkstoneError
+from webui.core.catalogue import BUILTIN, Catalogue, SamplerSpec
 from webui.core.request import GenerationRequest
-from webui.engine import schedules
 from webui.engine.bundle import ModelBundle
-from webui.engine.conditioning import Texts, plan_texts
-from webui.engine.resolve import resolve
+from webui.engine.conditioning import TextDenoiser, Texts, plan_texts
+from webui.engine.guidance import Guidance
+from webui.engine.levels import Levels, levels_for
+from webui.engine.model_levels import levels_of
+from webui.engine.passes import Pass, first_pass, hires_pass, sampler_spec
 from webui.engine.text_encoder import PromptEncoder
+
+__all__ = [
+    "Pass",
+    "Plan",
+    "denoiser_for",
+    "first_pass",
+    "hires_pass",
+    "make_plan",
+    "sampler_options",
+]
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What all pictures of a job share.
+    """What all pictures of a job share in one pass.
 
-    sigmas: (n + 1,) float64. texts: what the model is told in each of its calls.
+    bundle: the model, with the noise levels that the request asks for. texts: what the model is
+    told in each of its calls.
     """
 
+    this: Pass
+    bundle: ModelBundle
     spec: SamplerSpec
-    sigmas: Tensor
+    levels: Levels
     texts: Texts
     catalogue: Catalogue
+
+    @property
+    def sigmas(self) -> Tensor:
+        """The row that the sampler walks, (n + 1,) float64."""
+        return self.levels.row
 
 
 def make_plan(
@@ -37,63 +59,68 @@ def make_plan(
     encoder: PromptEncoder,
     sigmas: Tensor | None = None,
     catalogue: Catalogue = BUILTIN,
+    *,
+    this: Pass | None = None,
 ) -> Plan:
-    """Looks the sampler up, computes its row and encodes the prompts."""
-    spec = sampler_spec(request, catalogue)
-    row = noise_levels(request, spec, bundle, catalogue) if sigmas is None else sigmas
-    texts = plan_texts(
-        request, encoder, request.steps * spec.calls, always_uncond=spec.needs_uncond
-    )
-    return Plan(spec, row, texts, catalogue)
+    """Looks the pass's sampler up, computes its row and encodes its prompts.
 
-
-def sampler_spec(request: GenerationRequest, catalogue: Catalogue) -> SamplerSpec:
-    """The row of the request's sampler.
+    `this` is the request's first pass unless given. `sigmas` replaces the schedule's row.
 
     Raises:
-        InkstoneError: for a name that the catalogue does not know.
+        InkstoneError: for unknown names, or sigma_min not below sigma_max.
     """
-    spec = catalogue.samplers.get(request.sampler)
-    if spec is None:
-        near = next(iter(catalogue.samplers), "")
-        raise InkstoneError("error.unknown_name", field="sampler", got=request.sampler, near=near)
-    return spec
+    this = this or first_pass(request)
+    spec = sampler_spec(this.sampler, catalogue)
+    known = levels_of(request.noise_schedule, bundle.sigmas)
+    levels = levels_for(this, request, spec, known, catalogue)
+    if sigmas is not None:
+        levels = Levels(sigmas, sigmas, float(sigmas[0]), levels.unit)
+    texts = plan_texts(
+        this, request, encoder, this.steps * spec.calls, always_uncond=spec.needs_uncond
+    )
+    return Plan(this, replace(bundle, sigmas=known), spec, levels, texts, catalogue)
 
 
-def noise_levels(
-    request: GenerationRequest, spec: SamplerSpec, bundle: ModelBundle, catalogue: Catalogue
-) -> Tensor:
-    """The sigmas of the request's schedule, or the model's own for samplers of timesteps."""
-    levels = bundle.sigmas
-    if spec.timesteps:
-        own: Tensor = resolve(spec.row)(request.steps, levels)
-        return own
-    if spec.distilled is not None:
-        levels = levels[schedules.distilled_timesteps(len(levels), spec.distilled)]
-    name = spec.schedule if request.schedule == AUTOMATIC else request.schedule
-    if not spec.discards_penultimate:
-        return schedules.sigmas(name, request.steps, levels, catalogue=catalogue)
-    row = schedules.sigmas(name, request.steps + 1, levels, catalogue=catalogue)
-    return torch.cat([row[:-2], row[-1:]])
+def denoiser_for(
+    plan: Plan, request: GenerationRequest, pictures: int, done: int = 0
+) -> TextDenoiser:
+    """The plan's model, told its prompts, with the request's guidance, for one batch.
 
-
-def initial_scale(row: Tensor, spec: SamplerSpec) -> float:
-    """How strong the first noise is.
-
-    Samplers of timesteps start from unit noise in the model's own coordinates, which are
-    sqrt(1 + sigma²) times smaller than the ones that samplers work in.
+    done: how many calls of the pass another denoiser has answered already (refiner).
     """
-    first = float(row[0])
-    return (1 + first**2) ** 0.5 if spec.timesteps else first
+    guidance = Guidance(
+        plan.this.cfg_scale * plan.spec.cfg_factor,
+        calls=plan.this.steps * plan.spec.calls,
+        ngms=request.ngms,
+        ngms_all_steps=request.ngms_all_steps,
+        skip_early=request.skip_early_cond,
+        rescale=request.cfg_rescale,
+    )
+    return TextDenoiser(plan.bundle, plan.texts, pictures, guidance, plan.spec.distilled, done=done)
 
 
-def sampler_options(
-    request: GenerationRequest, spec: SamplerSpec, bundle: ModelBundle
-) -> dict[str, Any]:
-    """The options that the sampler takes: eta, if it has one, and what its row asks for."""
+def sampler_options(plan: Plan, request: GenerationRequest) -> dict[str, Any]:
+    """The options that the plan's sampler takes: eta, if it has one, and what its row asks for."""
+    spec = plan.spec
     options: dict[str, Any] = {}
     if spec.default_eta is not None:
         options["eta"] = spec.default_eta if request.eta is None else request.eta
-    if "model_sigmas" in spec.options:
-        options["model_sigmas"] = bundle.sigmas
-    return options
+    ready = {
+        "s_churn": request.s_churn,
+        "s_tmin": request.s_tmin,
+        "s_tmax": request.s_tmax or float("inf"),
+        "s_noise": request.s_noise,
+        "model_sigmas": plan.bundle.sigmas,
+        "sigma_min": lowest(plan),
+    }
+    return {**options, **{name: ready[name] for name in spec.options}}
+
+
+def lowest(plan: Plan) -> float:
+    """Where a sampler stops that cannot reach 0: at the model's lowest level.
+
+    On the way down it stops at the row's last but one, as users of stable-diffusion-webui know.
+    """
+    if plan.this.denoising_strength is None:
+        return float(plan.bundle.sigmas[0])
+    return float(plan.sigmas[-2])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from webui.core.errors import Cancelled, Skipped
+from webui.core.errors import Cancelled, Message, Skipped
 from webui.core.events import (
     JobEvent,
     Phase,
     PhaseStarted,
     PictureDone,
     PicturesSkipped,
+    Remark,
     StepDone,
 )
 from webui.engine.inbox import Inbox
@@ -55,7 +56,14 @@ class JobWatcher(Watcher):
         """Sends the pixels as bytes, row by row."""
         height, width, _ = picture.pixels.shape
         rgb = picture.pixels.tobytes()
-        self._send(PictureDone(self.job_id, picture.index, picture.seed, width, height, rgb))
+        done = PictureDone(
+            self.job_id, picture.index, picture.seed, width, height, rgb, picture.extra
+        )
+        self._send(done)
+
+    def on_remark(self, message: Message) -> None:
+        """Sends it to the person."""
+        self._send(Remark(self.job_id, message))
 
     def on_skipped(self, indices: Indices) -> None:
         """Says which pictures will not come."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import os
 import signal
 import time
-from functools import cached_property
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal
@@ -27,15 +25,12 @@ from webui.core.events import (
     WorkerEvent,
     WorkerReady,
 )
-from webui.engine.bundle import ModelBundle
-from webui.engine.checkpoint import load_bundle
-from webui.engine.device import Device, choose_device, release_memory
+from webui.engine.device import Device, choose_device
 from webui.engine.faults import message_of
 from webui.engine.inbox import Inbox
+from webui.engine.models import Models, load_all
 from webui.engine.pipeline import generate
-from webui.engine.preview import PreviewMap, fit_preview
 from webui.engine.progress import JobWatcher
-from webui.engine.text_encoder import PromptEncoder
 
 NICENESS = 5
 """How far a worker that draws on the CPU steps back behind the server and the browser."""
@@ -62,22 +57,8 @@ def run_worker(connection: Connection, catalogue: Catalogue = BUILTIN) -> None:
         log.info("the server is gone; the worker ends")
 
 
-class Model:
-    """A loaded bundle with what is derived from it."""
-
-    def __init__(self, files: ModelFiles, bundle: ModelBundle) -> None:
-        self.files = files
-        self.bundle = bundle
-        self.encoder = PromptEncoder(bundle)
-
-    @cached_property
-    def preview(self) -> PreviewMap:
-        """Fitted when the first preview is due, so that loading does not wait for it."""
-        return fit_preview(self.bundle)
-
-
 class Worker:
-    """One device and the model in its memory."""
+    """One device and the models in its memory."""
 
     def __init__(
         self, device: Device, inbox: Inbox, connection: Connection, catalogue: Catalogue
@@ -86,7 +67,8 @@ class Worker:
         self.inbox = inbox
         self.connection = connection
         self.catalogue = catalogue
-        self.model: Model | None = None
+        self.models = Models(device)
+        self.announced: ModelFiles | None = None
 
     def send(self, event: WorkerEvent) -> None:
         """Tells the server; raises OSError if it is gone."""
@@ -117,17 +99,13 @@ class Worker:
         except Exception:
             log.exception("could not load %s", files.path)
 
-    def _load(self, files: ModelFiles) -> Model:
-        """The model of these files; the one before stays until the new one is complete."""
-        if self.model is None or self.model.files != files:
-            started = time.monotonic()
-            vae_path = None if files.vae_path is None else Path(files.vae_path)
-            bundle = load_bundle(
-                Path(files.path), self.device, name=files.checkpoint, vae_path=vae_path
-            )
-            self.model = Model(files, bundle)
+    def _load(self, files: ModelFiles) -> None:
+        """Loads a job's own model, and says so when it is not the last job's."""
+        started = time.monotonic()
+        self.models.load(files, [files])
+        if self.announced != files:
+            self.announced = files
             self.send(ModelLoaded(files.checkpoint, time.monotonic() - started))
-        return self.model
 
     def _run(self, job: RunJob) -> None:
         error = None
@@ -143,20 +121,23 @@ class Worker:
             outcome, error = "failed", message_of(fault)
         self.inbox.finish(job.job_id)
         if error is not None and error.key == "error.out_of_memory":
-            gc.collect()
-            release_memory(self.device)
+            self.models.keep_only([job.files])
         self.send(JobFinished(job.job_id, outcome, error))
 
     def _draw(self, job: RunJob) -> None:
         watcher = JobWatcher(job.job_id, self.inbox, self.send)
         watcher.on_phase("load", job.indices[0] if job.indices else 0)
-        model = self._load(job.files)
+        self._load(job.files)
+        model, others = load_all(self.models, job.request, job.files, job.others)
         watcher.preview = lambda: model.preview
+        self.models.embeddings.look(Path(job.embeddings) if job.embeddings else None)
         generate(
             model.bundle,
             job.request,
             job.indices,
             watcher,
             encoder=model.encoder,
+            others={name: (other.bundle, other.encoder) for name, other in others.items()},
+            images=job.images,
             catalogue=self.catalogue,
         )

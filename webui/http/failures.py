@@ -15,6 +15,7 @@ from webui.core.errors import (
     ModelFileError,
     NotFound,
     StorageError,
+    TooLarge,
 )
 from webui.core.validation import shorten
 from webui.http.identity import language_of
@@ -23,6 +24,7 @@ from webui.http.services import HttpServices
 STATUS: tuple[tuple[type[InkstoneError], int], ...] = (
     (InvalidRequest, 422),
     (NotFound, 404),
+    (TooLarge, 413),
     (ModelFileError, 409),
     (StorageError, 507),
 )

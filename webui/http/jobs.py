@@ -36,7 +36,7 @@ def router(services: HttpServices) -> APIRouter:
         idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
     ) -> dict[str, Any]:
         owner = owner_of(request.headers)
-        wanted = complete(values, services.names())
+        wanted = complete(services.styles.merge(values), services.names())
         return shown(request, services.submit(owner, wanted, idempotency_key=idempotency_key))
 
     @routes.get("/{job_id}")

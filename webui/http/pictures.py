@@ -5,16 +5,21 @@ from __future__ import annotations
 from math import ceil
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 
+from webui.core.validation import complete
 from webui.http.identity import language_of, owner_of
 from webui.http.services import HttpServices
+from webui.services.formats import media_type, suffix_of
+from webui.services.originals import enlarging
 from webui.services.views import picture_view
 
 FOREVER = "private, max-age=31536000, immutable"
 """A picture never changes under its id, so a browser need not ask again."""
 
 MAX_SEARCH = 200
+
+EXAMPLE = {"hires_scale": 2, "hires_upscaler": "Lanczos", "denoising_strength": 0.4}
 
 
 def router(services: HttpServices) -> APIRouter:
@@ -43,15 +48,30 @@ def router(services: HttpServices) -> APIRouter:
         view = picture_view(images.get(owner_of(request.headers), picture_id))
         return services.localise(view, language_of(request.headers))
 
+    @routes.post("/api/pictures/{picture_id}/hires")
+    def enlarge(
+        request: Request,
+        picture_id: str,
+        wishes: Annotated[dict[str, Any] | None, Body(examples=[EXAMPLE])] = None,
+    ) -> dict[str, Any]:
+        """Runs hires fix on a finished picture; the body changes settings of its own."""
+        owner = owner_of(request.headers)
+        picture = images.get(owner, picture_id)
+        values = enlarging(picture, wishes or {})
+        job = services.submit(owner, complete(values, services.names()))
+        return services.localise(services.jobs.view(job, owner), language_of(request.headers))
+
     @routes.get("/pictures/{picture_id}.png")
     def file(request: Request, picture_id: str, download: bool = False) -> Response:
         picture = images.get(owner_of(request.headers), picture_id)
+        content = images.content(picture)
+        kind = media_type(content)
         headers = {"cache-control": FOREVER}
         if download:
             path = images.path(picture)
-            name = path.name if path else f"{picture.seed}.png"
+            name = path.name if path else f"{picture.seed}{suffix_of(kind)}"
             headers["content-disposition"] = f'attachment; filename="{name}"'
-        return Response(images.content(picture), media_type="image/png", headers=headers)
+        return Response(content, media_type=kind, headers=headers)
 
     @routes.get("/pictures/{picture_id}/thumb.webp")
     def thumbnail(request: Request, picture_id: str) -> Response:

@@ -17,6 +17,7 @@ from webui.services.localisation import Localiser
 from webui.services.localised import localised
 from webui.services.models import ModelLibrary
 from webui.services.records import Job
+from webui.services.styles import StyleService
 from webui.services.tokens import TokenCounter
 
 
@@ -29,6 +30,7 @@ class HttpServices:
     hub: EventHub
     library: ModelLibrary
     tokens: TokenCounter
+    styles: StyleService
     accounts: Accounts
     localiser: Localiser
     names: Callable[[], Names]

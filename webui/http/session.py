@@ -1,4 +1,4 @@
-"""/api/session and its neighbours: who am I, in which language, how long is my prompt."""
+"""/api/session and its neighbours: who am I, and in which language."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from webui.core.errors import ModelFileError, NotFound
-from webui.core.request import MAX_PROMPT_CHARACTERS
+from webui.core.errors import NotFound
 from webui.http.identity import LANGUAGE_COOKIE, language_of, owner_of
 from webui.http.services import HttpServices
 
@@ -19,15 +18,6 @@ class Language(BaseModel):
     """The language that a viewer chose."""
 
     lang: str = Field(max_length=20)
-
-
-class Text(BaseModel):
-    """A prompt to count."""
-
-    text: str = Field(max_length=MAX_PROMPT_CHARACTERS)
-    checkpoint: str = Field(default="", max_length=500)
-    negative: bool = False
-    steps: int = Field(default=20, ge=1, le=150)
 
 
 def router(services: HttpServices) -> APIRouter:
@@ -60,18 +50,5 @@ def router(services: HttpServices) -> APIRouter:
         language = localiser.negotiate(chosen=choice.lang)
         response.set_cookie(LANGUAGE_COOKIE, language, max_age=YEAR, samesite="lax")
         return {"lang": language}
-
-    @routes.post("/tokens")
-    def tokens(body: Text) -> dict[str, int]:
-        names = services.library.names()
-        name = body.checkpoint if body.checkpoint in names else next(iter(names), "")
-        try:
-            folder = services.library.entry(name).tokenizer
-        except ModelFileError:
-            return {"used": 0, "limit": 75}
-        used, limit = services.tokens.count(
-            folder, body.text, steps=body.steps, negative=body.negative
-        )
-        return {"used": used, "limit": limit}
 
     return routes

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from webui.core.errors import InvalidRequest, Message
+from webui.core.hires_size import hires_size, size_field
 from webui.core.request import GenerationRequest
 from webui.services.models import LATENT_FACTOR, ModelEntry
 
@@ -27,8 +28,21 @@ GIGABYTE = 10**9
 
 def bytes_needed(request: GenerationRequest, entry: ModelEntry) -> int:
     """Estimated peak memory of one batch, in bytes, without the weights."""
-    pixels = request.width * request.height
-    guided = 2 if request.cfg_scale > 1 else 1
+    cfg_scale, size = request.cfg_scale, (request.width, request.height)
+    first = 0 if request.first_pass else _bytes_of_pass(request, entry, size, cfg_scale)
+    if not request.hires:
+        return first
+    if request.hires_cfg_scale is not None:
+        cfg_scale = request.hires_cfg_scale
+    target = hires_size(request).target
+    return max(first, _bytes_of_pass(request, entry, target, cfg_scale))
+
+
+def _bytes_of_pass(
+    request: GenerationRequest, entry: ModelEntry, size: tuple[int, int], cfg_scale: float
+) -> int:
+    pixels = size[0] * size[1]
+    guided = 2 if cfg_scale > 1 else 1
     latents = pixels // LATENT_FACTOR**2 * request.batch_size * guided
     unet = latents * _top_width(entry.unet, 320) * BYTES * UNET_COPIES
     vae = pixels * _top_width(entry.vae, 128) * BYTES * VAE_COPIES
@@ -60,6 +74,9 @@ def check_fits(request: GenerationRequest, entry: ModelEntry, memory: int | None
     }
     if fitting:
         raise InvalidRequest(Message("error.batch_too_big", values, "batch_size"))
+    plain = request.model_copy(update={"hires": False, "batch_size": 1})
+    if request.hires and bytes_needed(plain, entry) <= memory * USABLE:
+        raise InvalidRequest(Message("error.hires_too_big", values, size_field(request)))
     raise InvalidRequest(Message("error.picture_too_big", values, "width"))
 
 

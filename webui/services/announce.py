@@ -18,6 +18,9 @@ from webui.services.views import job_view, picture_view, step_view
 NOBODY = ""
 """A viewer who owns nothing: what everybody may see."""
 
+REMEMBERED_REMARKS = 200
+"""Of how many jobs remarks are kept, in memory: they are notes to those who watch."""
+
 SHOWN_QUEUE = 30
 """How many waiting jobs get news about their place in the line."""
 
@@ -36,6 +39,7 @@ class Announcer:
         self.progress: dict[str, Progress] = {}
         self.steps: dict[str, dict[str, Any]] = {}
         self.outcomes: dict[str, tuple[JobState, Message | None]] = {}
+        self._remarks: dict[str, tuple[Message, ...]] = {}
 
     def fetch(self, job_id: str) -> Job | None:
         """The job as it is now."""
@@ -73,6 +77,7 @@ class Announcer:
                     counts.get(job.id, 0),
                     places.get(job.id),
                     self.progress.get(job.id),
+                    self._remarks.get(job.id, ()),
                 )
                 for viewer in viewers
             ]
@@ -81,10 +86,14 @@ class Announcer:
 
     def job_changed(self, job_id: str) -> None:
         """Publishes a job as the database has it now, and what that means for the queue."""
+        self.job_now(job_id)
+        self.queue()
+
+    def job_now(self, job_id: str) -> None:
+        """Publishes a job as the database has it now."""
         job = self.fetch(job_id)
         if job:
             self.publish([job])
-        self.queue()
 
     def queue(self) -> None:
         """Publishes the figures of the queue and the new places of those who wait."""
@@ -108,6 +117,15 @@ class Announcer:
         kept = earlier["preview"] if earlier and same_batch else None
         self.steps[job.id] = {**view, "preview": view["preview"] or kept}
         self._hub.publish("step", view, owner=job.owner, others={**view, "preview": None})
+
+    def remark(self, job: Job, message: Message) -> None:
+        """Adds a remark to a running job, once, and publishes the job with it."""
+        earlier = self._remarks.get(job.id, ())
+        if message not in earlier:
+            self._remarks[job.id] = (*earlier, message)
+            for old in [*self._remarks][:-REMEMBERED_REMARKS]:
+                del self._remarks[old]
+            self.job_now(job.id)
 
     def over(self, job_id: str) -> None:
         """Forgets where a job was: it does not run any more."""

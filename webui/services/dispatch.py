@@ -23,6 +23,7 @@ from webui.core.events import (
     PictureDone,
     PicturesSkipped,
     Preload,
+    Remark,
     StepDone,
     WorkerReady,
 )
@@ -89,6 +90,7 @@ class Dispatcher:
             StepDone: runs.step,
             PictureDone: runs.picture,
             PicturesSkipped: runs.skipped,
+            Remark: runs.remark,
             JobFinished: self._on_finished,
         }
 

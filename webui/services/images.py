@@ -17,16 +17,15 @@ from pathlib import Path, PurePosixPath
 
 from webui.core.errors import NotFound, StorageError
 from webui.services.files import part_of, write_whole
+from webui.services.formats import QUALITY, Format
 from webui.services.numbering import Numbering
+from webui.services.picture_files import encode_picture
 from webui.services.picture_table import PictureTable
-from webui.services.png import png_bytes
 from webui.services.records import Job, Picture
 from webui.services.storage_errors import storage_errors
 from webui.services.store import Store
 from webui.services.thumbnails import Thumbnails
 from webui.services.unsaved import UnsavedPictures
-
-__all__ = ["ImageStore", "png_bytes"]
 
 OUTPUTS = PurePosixPath("outputs", "txt2img-images")
 
@@ -36,8 +35,18 @@ _log = logging.getLogger(__name__)
 class ImageStore:
     """Saves, finds and reads pictures. Thread-safe."""
 
-    def __init__(self, store: Store, *, today: Callable[[], datetime] = datetime.now) -> None:
-        """`today` gives the local time that names the folder of the day."""
+    def __init__(
+        self,
+        store: Store,
+        *,
+        file_format: Format = "png",
+        quality: int = QUALITY,
+        today: Callable[[], datetime] = datetime.now,
+    ) -> None:
+        """`file_format` and `quality` are those of `encode_picture`, for pictures to come.
+
+        `today` gives the local time that names the folder of the day.
+        """
         self._data_dir = store.data_dir
         self._rows = PictureTable(store)
         self._numbers = Numbering()
@@ -47,6 +56,8 @@ class ImageStore:
         self._totals: dict[str, int] = {}
         self._lock = threading.Lock()
         self._today = today
+        self._format: Format = file_format
+        self._quality = quality
 
     def recover(self) -> None:
         """Settles what a crash left open. Call once, before anything is saved.
@@ -79,28 +90,31 @@ class ImageStore:
         A picture that is there already comes back as it is. When the disk refuses, the picture
         comes back with `unsaved` saying why and lives in memory until newer ones displace it.
         """
-        png = png_bytes(rgb, width, height, infotext, request_json)
+        file = encode_picture(
+            rgb, width, height, self._format, infotext, request_json, self._quality
+        )
         folder = OUTPUTS / self._today().strftime("%Y-%m-%d")
         picture = self._new(job, index, seed, width, height, infotext)
         try:
             self._settle_late()
             with storage_errors(self._data_dir / folder):
-                name = self._numbers.next_name(self._data_dir / folder, seed)
+                name = self._numbers.next_name(self._data_dir / folder, seed, file.format)
             picture = replace(picture, path=str(folder / name))
             taken = self._rows.begin(picture)
             if taken:
                 return taken
-            self._write(picture, png)
+            self._write(picture, file.data)
         except StorageError as error:
             _log.warning("picture %s of job %s not saved: %s", index, job.id, error)
-            return self._unsaved.add(replace(picture, state="unsaved", unsaved=error.message), png)
+            kept = replace(picture, state="unsaved", unsaved=error.message)
+            return self._unsaved.add(kept, file.data)
         saved = replace(picture, state="saved")
         try:
             self._settle(saved)
         except StorageError as error:
             _log.warning("picture %s of job %s is saved, its row not yet: %s", index, job.id, error)
             self._unsettled.add(saved.id)
-            self._unsaved.add(saved, png)
+            self._unsaved.add(saved, file.data)
         return saved
 
     def skip(self, job: Job, index: int, seed: int) -> None:
@@ -154,7 +168,7 @@ class ImageStore:
         return None if picture.unsaved else self._path(picture)
 
     def content(self, picture: Picture) -> bytes:
-        """The picture's PNG.
+        """The picture's file, as it was encoded.
 
         Raises:
             NotFound: its file was removed, or it fell out of memory.
@@ -174,9 +188,9 @@ class ImageStore:
         """
         small = self._thumbnails.cached(picture.id)
         if small is None:
-            png = self.content(picture)
+            data = self.content(picture)
             try:
-                small = self._thumbnails.make(picture.id, png)
+                small = self._thumbnails.make(picture.id, data)
             except OSError as error:
                 raise NotFound(
                     "error.picture_gone", path=picture.path, reason=str(error)
@@ -201,11 +215,11 @@ class ImageStore:
             request=job.request.model_dump_json(),
         )
 
-    def _write(self, picture: Picture, png: bytes) -> None:
+    def _write(self, picture: Picture, data: bytes) -> None:
         path = self._path(picture)
         try:
             with storage_errors(path):
-                write_whole(path, png)
+                write_whole(path, data)
         except StorageError:
             self._rows.drop(picture.id)
             raise

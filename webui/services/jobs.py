@@ -13,6 +13,7 @@ from webui.services.dispatch import Dispatcher
 from webui.services.hub import EventHub
 from webui.services.images import ImageStore
 from webui.services.job_table import JobTable
+from webui.services.originals import check_original
 from webui.services.records import Job, JobState
 from webui.services.runs import ModelSource, Runs
 from webui.services.store import Store
@@ -77,9 +78,11 @@ class JobService:
         """Puts a job into the queue. A key that was used before gives the job of that time.
 
         Raises:
-            InvalidRequest: too many jobs of this owner wait already.
+            InvalidRequest: too many jobs of this owner wait already, or the picture that the
+                request begins with is not there.
             StorageError: the database cannot be written.
         """
+        check_original(owner, request, self._images)
         job = self._jobs.add(owner, request, idempotency_key, self._max_queued)
         self._dispatcher.changed(job.id)
         return job

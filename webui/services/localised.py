@@ -20,10 +20,15 @@ def localised(view: Any, localiser: Localiser, language: str) -> Any:
     filled: dict[str, Any] = {}
     for name, value in view.items():
         if name in MESSAGE_FIELDS and isinstance(value, Mapping) and "key" in value:
-            text = localiser.message(Message.from_json(value), language)
-            filled[name] = {**value, "text": text}
+            filled[name] = _said(value, localiser, language)
+        elif name == "remarks":
+            filled[name] = [_said(remark, localiser, language) for remark in value]
         elif name in ("request", "settings"):
             filled[name] = value  # the person's own words; never ours to translate
         else:
             filled[name] = localised(value, localiser, language)
     return filled
+
+
+def _said(message: Mapping[str, Any], localiser: Localiser, language: str) -> dict[str, Any]:
+    return {**message, "text": localiser.message(Message.from_json(message), language)}

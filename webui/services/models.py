@@ -19,6 +19,7 @@ from webui.core.catalogue import AUTOMATIC
 from webui.core.errors import ModelFileError
 from webui.core.events import ModelFiles
 from webui.core.request import PARAMETERS
+from webui.services.embeddings import EmbeddingEntry, EmbeddingShelf
 
 STARTER = "starter"
 METADATA = "inkstone.json"
@@ -42,6 +43,8 @@ class ModelEntry:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     unet: Mapping[str, Any] = field(default_factory=dict)
     vae: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)
+    examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def tokenizer(self) -> Path:
@@ -54,6 +57,7 @@ class ModelLibrary:
 
     def __init__(self, models_dir: Path) -> None:
         self.models_dir = models_dir
+        self._embeddings = EmbeddingShelf(models_dir / "embeddings")
         self._hashing = ThreadPoolExecutor(1, thread_name_prefix="hash")
         self._hashes: dict[tuple[str, int, int], Future[str]] = {}
 
@@ -76,8 +80,8 @@ class ModelLibrary:
         """The names of separate VAEs."""
         return tuple(sorted(p.name for p in _folders(self.models_dir / "vae") if _is_vae(p)))
 
-    def entry(self, name: str) -> ModelEntry:
-        """The checkpoint of that name.
+    def entry(self, name: str, field: str = "checkpoint") -> ModelEntry:
+        """The checkpoint of that name; `field` is the one that names it, for the message.
 
         Raises:
             ModelFileError: there is none; it was removed since it was chosen.
@@ -85,20 +89,28 @@ class ModelLibrary:
         for entry in self.entries():
             if entry.name == name:
                 return entry
-        raise ModelFileError("error.model_gone", field="checkpoint", name=name)
+        raise ModelFileError("error.model_gone", field=field, name=name)
 
-    def files(self, checkpoint: str, vae: str = AUTOMATIC) -> ModelFiles:
-        """Where a worker finds the parts.
+    def files(self, checkpoint: str, vae: str = AUTOMATIC, field: str = "checkpoint") -> ModelFiles:
+        """Where a worker finds the parts; `field` is the one that names the checkpoint.
 
         Raises:
             ModelFileError: the checkpoint or the VAE is not there any more.
         """
-        entry = self.entry(checkpoint)
+        entry = self.entry(checkpoint, field)
         if vae == AUTOMATIC:
             return ModelFiles(entry.name, str(entry.path))
         if vae not in self.vaes():
             raise ModelFileError("error.model_gone", field="vae", name=vae)
         return ModelFiles(entry.name, str(entry.path), str(self.models_dir / "vae" / vae))
+
+    def embeddings_folder(self) -> str:
+        """Where textual-inversion files lie; it need not exist."""
+        return str(self._embeddings.folder)
+
+    def embeddings(self) -> tuple[EmbeddingEntry, ...]:
+        """All textual-inversion files by the names that prompts use."""
+        return self._embeddings.entries()
 
     def hash_of(self, name: str) -> str | None:
         """First ten hexadecimal digits of the SHA-256 of the weights (the UNet's file).
@@ -164,11 +176,22 @@ def _entry(path: Path) -> ModelEntry:
     unet, vae = _json(path / "unet" / "config.json"), _json(path / "vae" / "config.json")
     sample_size = unet.get("sample_size")
     native = sample_size * LATENT_FACTOR if isinstance(sample_size, int) else 512
-    metadata = _json(path / METADATA).get("defaults")
-    known = metadata if isinstance(metadata, dict) else {}
+    metadata = _json(path / METADATA)
+    known = _table(metadata, "defaults")
     defaults = {key: value for key, value in known.items() if key in PARAMETERS}
     size = (int(defaults.get("width", native)), int(defaults.get("height", native)))
-    return ModelEntry(path.name, path, size, defaults, unet, vae)
+    about = {key: text for key, text in _table(metadata, "about").items() if isinstance(text, str)}
+    examples = {
+        key: tuple(text for text in texts if isinstance(text, str))
+        for key, texts in _table(metadata, "examples").items()
+        if isinstance(texts, list)
+    }
+    return ModelEntry(path.name, path, size, defaults, unet, vae, about, examples)
+
+
+def _table(metadata: Mapping[str, Any], name: str) -> dict[str, Any]:
+    part = metadata.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def _json(path: Path) -> dict[str, Any]:

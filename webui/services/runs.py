@@ -8,24 +8,25 @@ from typing import NamedTuple, Protocol
 
 from webui import __version__
 from webui.core import infotext
-from webui.core.catalogue import AUTOMATIC
-from webui.core.errors import InkstoneError, Message, StorageError
+from webui.core.errors import InkstoneError, Message, NotFound, StorageError
 from webui.core.events import (
     JobFinished,
     ModelFiles,
     PhaseStarted,
     PictureDone,
     PicturesSkipped,
+    Remark,
     RunJob,
     StepDone,
 )
-from webui.core.seeds import picture_seeds
+from webui.core.passes import further_models, pass_steps, second_pass_cost
+from webui.core.seeds import picture_seeds, single
 from webui.services.announce import Announcer
 from webui.services.images import ImageStore
 from webui.services.job_table import JobTable
+from webui.services.originals import first_pass_missing
 from webui.services.progress import ProgressMeter
 from webui.services.records import Job, JobState
-from webui.services.views import single
 from webui.services.workers.protocol import WorkerId
 
 MAX_CRASHES = 2
@@ -37,15 +38,21 @@ _log = logging.getLogger(__name__)
 class ModelSource(Protocol):
     """What is asked of the model library."""
 
-    def files(self, checkpoint: str, vae: str) -> ModelFiles:
-        """Where the parts lie.
+    def files(self, checkpoint: str, vae: str, field: str = "checkpoint") -> ModelFiles:
+        """Where the parts lie; `field` is the one that names the checkpoint.
 
         Raises:
             ModelFileError: they are not there.
         """
 
+    def embeddings_folder(self) -> str:
+        """Where textual-inversion files lie."""
+
     def hash_of(self, name: str) -> str | None:
-        """Hash of a model's file, None while it is not known."""
+        """Hash of a checkpoint's file, None while it is not known."""
+
+    def vae_hash_of(self, name: str) -> str | None:
+        """The same for a separate VAE; None for "Automatic" as well."""
 
 
 class End(NamedTuple):
@@ -98,14 +105,49 @@ class Runs:
             self.end(job.id, End("done"))
             return None
         try:
-            files = self._library.files(job.request.checkpoint, job.request.vae)
+            command = self._command(job, missing)
         except InkstoneError as error:
             self.end(job.id, End("failed", error.message))
             return None
-        meter = ProgressMeter(job.request.pictures, settled, job.request.steps)
+        request = job.request
+        meter = ProgressMeter(
+            request.pictures, settled, *pass_steps(request), second_pass_cost(request)
+        )
         self._runs[job.id] = Run(job, worker, meter)
         self._announcer.progress[job.id] = meter.now
-        return RunJob(job.id, job.request, files, missing)
+        return command
+
+    def _command(self, job: Job, missing: tuple[int, ...]) -> RunJob:
+        """The job with all that its worker needs for the pictures `missing`.
+
+        Raises:
+            InkstoneError: a model or a picture is not there any more.
+        """
+        request = job.request
+        others = {
+            name: self._library.files(name, request.vae, field)
+            for field, name in further_models(request).items()
+        }
+        files = self._library.files(request.checkpoint, request.vae)
+        return RunJob(
+            job.id,
+            request,
+            files,
+            missing,
+            others,
+            self._pictures(job),
+            self._library.embeddings_folder(),
+        )
+
+    def _pictures(self, job: Job) -> dict[str, bytes]:
+        """The stored pictures that the request refers to, as PNG, by the field that does."""
+        if not job.request.first_pass:
+            return {}
+        try:
+            picture = self._images.get(job.owner, job.request.first_pass)
+            return {"first_pass": self._images.content(picture)}
+        except NotFound as error:
+            raise first_pass_missing(job.request) from error
 
     def phase(self, run: Run, event: PhaseStarted, at: float) -> None:
         """The worker entered a phase."""
@@ -122,12 +164,13 @@ class Runs:
         request = run.job.request
         if event.index in run.meter.settled:
             return
+        alone = single(request, event.index)
         text = infotext.format(
-            request,
-            seed=event.seed,
+            alone,
             model_hash=self._library.hash_of(request.checkpoint),
-            vae_hash=None if request.vae == AUTOMATIC else self._library.hash_of(request.vae),
+            vae_hash=self._library.vae_hash_of(request.vae),
             version=f"Inkstone {__version__}",
+            extra=event.extra,
         )
         picture = self._images.save(
             run.job,
@@ -137,11 +180,15 @@ class Runs:
             event.width,
             event.height,
             text,
-            single(request, event.seed).model_dump_json(),
+            alone.model_dump_json(),
         )
         run.meter.settle([event.index], at)
         self._announcer.picture(picture)
         self._announcer.moment(run.job, run.meter.now)
+
+    def remark(self, run: Run, event: Remark, at: float) -> None:
+        """The worker has something to say that does not end the job."""
+        self._announcer.remark(run.job, event.message)
 
     def skipped(self, run: Run, event: PicturesSkipped, at: float) -> None:
         """The worker gave pictures up because a person asked for it."""

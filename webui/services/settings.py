@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from webui.services.formats import QUALITY, Format
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -16,7 +18,8 @@ class Settings(BaseSettings):
 
     `listen` opens the server to the network, which needs accounts; `auth` holds "user:password"
     pairs. `workers` 0 means one per GPU, or one on a machine without. `allowed_hosts` are
-    further names under which a browser may reach the server.
+    further names under which a browser may reach the server. `samples_format` and
+    `samples_quality` are those of saved pictures: png, jpg, webp or avif, and 1 to 100.
     """
 
     model_config = SettingsConfigDict(env_prefix="INKSTONE_", frozen=True, extra="forbid")
@@ -31,6 +34,8 @@ class Settings(BaseSettings):
     browser: bool = True
     workers: int = 0
     allowed_hosts: tuple[str, ...] = ()
+    samples_format: Format = "png"
+    samples_quality: int = Field(default=QUALITY, ge=1, le=100)
 
     @field_validator("data_dir", "models_dir")
     @classmethod

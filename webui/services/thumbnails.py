@@ -27,23 +27,23 @@ class Thumbnails:
         except OSError:
             return None
 
-    def make(self, picture_id: str, png: bytes) -> bytes:
+    def make(self, picture_id: str, data: bytes) -> bytes:
         """Makes the thumbnail, and keeps it where the disk allows.
 
         Raises:
-            OSError: `png` is no readable picture.
+            OSError: `data` is no readable picture.
         """
-        with Image.open(io.BytesIO(png)) as image:
+        with Image.open(io.BytesIO(data)) as image:
             small = image.convert("RGB")
         small.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
         buffer = io.BytesIO()
         small.save(buffer, "WEBP", quality=QUALITY)
-        data = buffer.getvalue()
+        thumbnail = buffer.getvalue()
         path = self._path(picture_id)
         with contextlib.suppress(OSError):  # a full disk costs the cache, not the view
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, data, durable=False)
-        return data
+            write_whole(path, thumbnail, durable=False)
+        return thumbnail
 
     def _path(self, picture_id: str) -> Path:
         return self._folder / picture_id[:2] / f"{picture_id}.webp"

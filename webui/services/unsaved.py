@@ -11,17 +11,17 @@ MAX_BYTES = 256 * 2**20
 
 
 class UnsavedPictures:
-    """The newest pictures up to `MAX_BYTES` of PNG; older ones make way. Thread-safe."""
+    """The newest pictures up to `MAX_BYTES` of encoded ones; older ones make way. Thread-safe."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
         self._held: OrderedDict[str, tuple[Picture, bytes]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def add(self, picture: Picture, png: bytes) -> Picture:
+    def add(self, picture: Picture, data: bytes) -> Picture:
         """Takes the picture in and hands it back; the newest one always fits."""
         with self._lock:
-            self._held[picture.id] = (picture, png)
+            self._held[picture.id] = (picture, data)
             size = sum(len(data) for _, data in self._held.values())
             while size > self._max_bytes and len(self._held) > 1:
                 _, (_, dropped) = self._held.popitem(last=False)
@@ -40,7 +40,7 @@ class UnsavedPictures:
         return held[0] if held else None
 
     def content(self, picture_id: str) -> bytes | None:
-        """The picture's PNG."""
+        """The picture's file."""
         with self._lock:
             held = self._held.get(picture_id)
         return held[1] if held else None

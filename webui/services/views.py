@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import base64
-import json
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
+from webui.core.errors import Message
 from webui.core.events import StepDone
-from webui.core.request import GenerationRequest
+from webui.core.passes import pass_steps
+from webui.core.seeds import single
 from webui.services.progress import Progress
-from webui.services.records import Job, Picture
+from webui.services.records import Job, Picture, read_request
 
 
 def job_view(
-    job: Job, viewer: str, done: int, position: int | None, progress: Progress | None
+    job: Job,
+    viewer: str,
+    done: int,
+    position: int | None,
+    progress: Progress | None,
+    remarks: Sequence[Message] = (),
 ) -> dict[str, Any]:
     """A job as `viewer` may see it: prompt and settings are the owner's alone.
 
@@ -37,10 +44,11 @@ def job_view(
         "progress": progress.progress if progress else done / total,
         "phase": progress.phase if progress else None,
         "step": progress.step if progress else 0,
-        "steps": progress.steps if progress else job.request.steps,
+        "steps": progress.steps if progress else sum(pass_steps(job.request)),
         "eta_seconds": progress.eta_seconds if progress else None,
         "cancel_requested": job.cancel_requested,
         "error": job.error.to_json() if job.error and mine else None,
+        "remarks": [remark.to_json() for remark in remarks] if mine else [],
         "request": job.request.model_dump() if mine else None,
     }
 
@@ -58,7 +66,7 @@ def picture_view(picture: Picture) -> dict[str, Any]:
         "created": moment(picture.created),
         "url": f"/pictures/{picture.id}.png",
         "thumb": f"/pictures/{picture.id}/thumb.webp",
-        "settings": settings_of(json.loads(picture.request), picture.seed),
+        "settings": settings_of(picture),
         "unsaved": picture.unsaved.to_json() if picture.unsaved else None,
     }
 
@@ -78,14 +86,10 @@ def step_view(job_id: str, progress: Progress, step: StepDone | None = None) -> 
     }
 
 
-def single(request: GenerationRequest, seed: int) -> GenerationRequest:
-    """The request that makes just the picture with this seed."""
-    return request.model_copy(update=settings_of({}, seed))
-
-
-def settings_of(request: dict[str, Any], seed: int) -> dict[str, Any]:
-    """`request` for one picture with this seed."""
-    return {**request, "seed": seed, "batch_size": 1, "batch_count": 1}
+def settings_of(picture: Picture) -> dict[str, Any]:
+    """The fields of the request that makes just this picture."""
+    alone = single(read_request(picture.request), picture.index)
+    return {**alone.model_dump(), "seed": picture.seed}
 
 
 def moment(time: datetime | None) -> str | None:

@@ -27,11 +27,13 @@ FOLDED: Mapping[str, Any] = {
 
 def connect_submit(form: Form, generate: gr.Button, services: UiServices) -> None:
     """Generate always enqueues; the outcome goes to the browser's part as JSON."""
+    form.more.render()
     outcome = gr.Textbox(visible="hidden", elem_id="ink-outcome")
     clicked = generate.click(
         submit_handler(form, services),
-        inputs=set(form.inputs),
+        inputs={*form.inputs, form.more},
         outputs=outcome,
+        js=f"(...values) => window.inkstone.collect({json.dumps(list(form.controls))}, values)",
         trigger_mode="multiple",
         **FOLDED,
     )
@@ -46,7 +48,7 @@ def submit_handler(
     def submit(data: dict[Component, Any], request: gr.Request) -> str:
         browser = cast(Request, request.request)
         try:
-            complete_request = complete(form.values(data), services.names())
+            complete_request = complete(services.merge(form.values(data)), services.names())
             job = services.submit(services.owner_of(browser), complete_request)
         except InvalidRequest as error:
             problems = error.problems
@@ -65,21 +67,16 @@ def submit_handler(
 
 
 def connect_models(
-    blocks: gr.Blocks, checkpoint: Component, vae: Component, refresh: gr.Button,
-    services: UiServices,
-) -> None:  # fmt: skip
+    blocks: gr.Blocks, checkpoint: Component, refresh: gr.Button, services: UiServices
+) -> None:
     """Menus of models are read when a page opens and when the refresh button is pressed."""
     table = gr.Textbox(visible="hidden", elem_id="ink-models")
 
-    def offered() -> tuple[object, object, str]:
-        names = services.names()
-        return (
-            gr.update(choices=menu_of(choices_of(names, PARAMETERS["checkpoint"]))),
-            gr.update(choices=menu_of(choices_of(names, PARAMETERS["vae"]))),
-            models_json(services),
-        )
+    def offered() -> tuple[object, str]:
+        menu = menu_of(choices_of(services.names(), PARAMETERS["checkpoint"]))
+        return gr.update(choices=menu), models_json(services)
 
-    outputs = [checkpoint, vae, table]
+    outputs = [checkpoint, table]
     tell = "(text) => window.inkstone.models(text)"
     for event in (
         blocks.load(offered, None, outputs, **FOLDED),
@@ -89,17 +86,22 @@ def connect_models(
 
 
 def models_json(services: UiServices) -> str:
-    """What the browser knows about the models: native size and defaults by name."""
+    """What the browser knows about the models: native size, defaults and own words by name."""
+    models = services.models()
     checkpoints = {
         model.name: {
             "width": model.native_size[0],
             "height": model.native_size[1],
             **model.defaults,
         }
-        for model in services.models()
+        for model in models
+    }
+    about = {
+        model.name: {"about": dict(model.about), "examples": dict(model.examples)}
+        for model in models
     }
     vaes = choices_of(services.names(), PARAMETERS["vae"])
-    return json.dumps({"checkpoints": checkpoints, "vaes": vaes})
+    return json.dumps({"checkpoints": checkpoints, "vaes": vaes, "about": about})
 
 
 def connect_browser(blocks: gr.Blocks, form: Form, tab: Txt2Img) -> None:

@@ -8,6 +8,7 @@ from webui.ui.actions import connect_browser, connect_models, connect_submit
 from webui.ui.bindings import controls
 from webui.ui.header import build_header
 from webui.ui.history import build_history
+from webui.ui.png_info import build_png_info
 from webui.ui.services import UiServices
 from webui.ui.text import t
 from webui.ui.txt2img import build_txt2img
@@ -24,7 +25,9 @@ def build(services: UiServices) -> gr.Blocks:
                 tab = build_txt2img(form)
             with gr.Tab(t("tab.history"), id="history", elem_id="ink-tab-history"):
                 build_history()
+            with gr.Tab(t("tab.info"), id="info", elem_id="ink-tab-info"):
+                build_png_info()
         connect_submit(form, tab.generate, services)
-        connect_models(blocks, form["checkpoint"], form["vae"], header.refresh, services)
+        connect_models(blocks, form["checkpoint"], header.refresh, services)
         connect_browser(blocks, form, tab)
     return blocks

@@ -1,5 +1,9 @@
 """Request fields and their controls, bound by name through the table of parameters.
 
+Gradio draws the fields that everybody sees at once; those in `FOLDS` are drawn by the browser's
+part (`assets/plain.js`), because each Gradio control costs the page time before it can be used.
+Their values come along with Generate as one JSON text, `Form.more`.
+
 Controls pass values on as they are: a number out of its range must reach
 `webui.core.validation`, which says what is wrong at the field. So Gradio gets no bounds; the
 browser's part (`assets/fields.js`) shows them.
@@ -7,6 +11,7 @@ browser's part (`assets/fields.js`) shows them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,12 +21,41 @@ import gradio as gr
 from gradio.components import Component
 
 from webui.core.catalogue import AUTOMATIC
-from webui.core.parameters import Parameter
+from webui.core.errors import InvalidRequest, Message
+from webui.core.parameters import Group, Parameter
 from webui.core.request import PARAMETERS, RANDOM_SEED, SAME
 from webui.core.validation import Names
 from webui.ui.text import inline, t
 
 LINES: Mapping[str, int] = MappingProxyType({"prompt": 3, "negative_prompt": 2})
+
+RANDOM = frozenset({"seed", "variation_seed"})
+"""Fields whose untouched form says "a new one each time"."""
+
+
+def _group(group: Group) -> tuple[str, ...]:
+    """The fields of a group, those to tick at its end."""
+    rows = [row for row in PARAMETERS.values() if row.group == group and row.shown]
+    return tuple(row.name for row in sorted(rows, key=lambda row: row.kind == "flag"))
+
+
+FOLDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "hires": _group("hires"),
+        "refiner": _group("refiner"),
+        "seed": _group("seed"),
+        "advanced": (
+            *("clip_skip", "eta", "noise_source", "vae"),
+            *_group("guidance"),
+            *_group("sampling"),
+        ),
+    }
+)
+"""The sections of the form that open and close, with their fields."""
+
+FOLDED = frozenset(name for names in FOLDS.values() for name in names)
+OPEN = tuple(row.name for row in PARAMETERS.values() if row.shown and row.name not in FOLDED)
+"""The fields that Gradio draws."""
 
 
 def element_id(name: str) -> str:
@@ -42,7 +76,7 @@ def menu_of(choices: Iterable[str]) -> list[tuple[str, str]]:
 
 def initial_value(parameter: Parameter, names: Names) -> Any:
     """What an untouched form shows."""
-    if parameter.name == "seed":
+    if parameter.name in RANDOM:
         return RANDOM_SEED
     if parameter.name == "checkpoint":
         return names.checkpoints[0] if names.checkpoints else None
@@ -51,9 +85,10 @@ def initial_value(parameter: Parameter, names: Names) -> Any:
 
 @dataclass(frozen=True)
 class Form:
-    """The controls of one tab by field name."""
+    """The controls of one tab by field name; `more` brings what Gradio does not draw."""
 
     controls: Mapping[str, Component]
+    more: Component
 
     def __getitem__(self, name: str) -> Component:
         return self.controls[name]
@@ -69,13 +104,30 @@ class Form:
         return list(self.controls.values())
 
     def values(self, data: Mapping[Component, Any]) -> dict[str, Any]:
-        """Request fields from what Gradio hands to a handler with a set of inputs."""
-        return {name: data[control] for name, control in self.controls.items()}
+        """Request fields from what Gradio hands to a handler with `inputs` and `more`.
+
+        Raises:
+            InvalidRequest: `more` is not the JSON that our page sends.
+        """
+        values = {name: data[control] for name, control in self.controls.items()}
+        return {**_more(data[self.more]), **values}
 
 
-def controls(names: Names, fields: Iterable[str] = PARAMETERS) -> Form:
+def _more(text: object) -> dict[str, Any]:
+    """What the page says beside Gradio's controls; keys that it must not set are refused."""
+    try:
+        values = json.loads(str(text or "{}"))
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict):
+        raise InvalidRequest(Message("error.body", {"at": "more", "why": "JSON"}))
+    return values
+
+
+def controls(names: Names, fields: Iterable[str] = OPEN) -> Form:
     """Makes the controls, not yet placed: `Form.place` puts each where it belongs."""
-    return Form(MappingProxyType({name: _control(PARAMETERS[name], names) for name in fields}))
+    made = {name: _control(PARAMETERS[name], names) for name in fields}
+    return Form(MappingProxyType(made), gr.Textbox(render=False, visible="hidden"))
 
 
 def _control(parameter: Parameter, names: Names) -> Component:

@@ -29,6 +29,7 @@ def build_history() -> None:
             button("button.reuse_settings", data_action="settings"),
             button("button.rerun", data_action="rerun"),
             element("span", class_="ink-space"),
+            icon_button("hires", "button.hires", data_action="hires"),
             icon_button("copy", "button.copy_infotext", data_action="copy"),
             icon_button("download", "button.download", data_action="download"),
             class_="ink-tools",

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from webui.core.request import PARAMETERS
-from webui.ui.bindings import choices_of, initial_value
+from webui.ui.bindings import FOLDS, choices_of, initial_value
 from webui.ui.page import PageHead, head_tags
 from webui.ui.services import UiServices
 from webui.ui.text import translations
@@ -22,8 +22,8 @@ ASSETS = Path(__file__).parent / "assets"
 ASSETS_PATH = "/ink"
 """Where our files are served; "/assets" belongs to Gradio's own."""
 
-FIXED_CHOICES = frozenset({"samplers", "schedules", "noise_sources"})
-"""Menus that stay the same while the server runs; models come and go."""
+MODELS = frozenset({"checkpoints", "vaes"})
+"""Menus that change while the server runs; the page gets them with `models_json`."""
 
 
 class Assets(StaticFiles):
@@ -68,8 +68,16 @@ def page_data(services: UiServices) -> str:
             "maximum": row.maximum,
             "step": row.step,
             "default": initial_value(row, names),
-            "choices": choices_of(names, row) if row.choices in FIXED_CHOICES else None,
+            "group": row.group,
+            "needs": row.needs,
+            "empty": row.may_be_empty,
+            "menu": row.choices,
+            "choices": choices_of(names, row)
+            if row.choices and row.choices not in MODELS
+            else None,
         }
         for name, row in PARAMETERS.items()
+        if row.shown
     }
-    return json.dumps({"languages": list(services.catalogues), "parameters": table})
+    data = {"languages": list(services.catalogues), "parameters": table, "folds": dict(FOLDS)}
+    return json.dumps(data)

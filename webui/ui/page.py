@@ -11,7 +11,7 @@ from html import escape
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-STYLES = ("tokens.css", "layout.css", "form.css", "parts.css")
+STYLES = ("tokens.css", "layout.css", "form.css", "parts.css", "tools.css")
 MARK = b"<head>"
 
 

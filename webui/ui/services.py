@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from starlette.requests import Request
 
@@ -17,6 +17,7 @@ class Model(Protocol):
     """A checkpoint as the form sees it.
 
     `native_size` is (width, height) in pixels; `defaults` are request fields that suit the model.
+    `about` and `examples` are its own words by language, where it brings some.
     """
 
     @property
@@ -31,19 +32,29 @@ class Model(Protocol):
     def defaults(self) -> Mapping[str, object]:
         """Request fields to start with."""
 
+    @property
+    def about(self) -> Mapping[str, str]:
+        """What it is, in one line."""
+
+    @property
+    def examples(self) -> Mapping[str, Sequence[str]]:
+        """Prompts that it draws well."""
+
 
 @dataclass(frozen=True)
 class UiServices:
     """The composition root fills this in; nothing in `webui.ui` knows where it comes from.
 
     `catalogues`: language code -> key -> text, English first. `submit` puts a request into the
-    queue for an owner and returns the job's id. `owner_of` and `language_of` read a browser's
+    queue for an owner and returns the job's id. `merge` works the entry `styles` of request fields
+    into the prompts. `owner_of` and `language_of` read a browser's
     request. `translate` turns a message into text of a language.
     """
 
     catalogues: Mapping[str, Mapping[str, str]]
     names: Callable[[], Names]
     models: Callable[[], Sequence[Model]]
+    merge: Callable[[Mapping[str, Any]], dict[str, Any]]
     submit: Callable[[str, GenerationRequest], str]
     owner_of: Callable[[Request], str]
     language_of: Callable[[Request], str]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import gradio as gr
 
 from webui.ui.bindings import Form
+from webui.ui.folds import build_folds
 from webui.ui.markup import Markup, button, element, icon_button, joined, place, switch, words
 from webui.ui.text import t
 
@@ -27,6 +28,7 @@ def build_txt2img(form: Form) -> Txt2Img:
         with gr.Column(elem_id="ink-compose", min_width=0):
             form.place("prompt")
             form.place("negative_prompt")
+            place(_prompt_tools(), "ink-prompt-tools-place")
             with gr.Row(elem_id="ink-actions"):
                 generate = gr.Button(
                     t("button.generate"), variant="primary", elem_id="ink-generate", min_width=0
@@ -60,14 +62,7 @@ def _settings(form: Form) -> tuple[gr.Button, gr.Button, gr.Button]:
         form.place("seed")
         random_seed = _icon("random_seed")
         reuse_seed = _icon("reuse_seed")
-    place(_fold())
-    with gr.Column(elem_id="ink-advanced", min_width=0):
-        with gr.Row(elem_classes="ink-row"):
-            form.place("clip_skip")
-            form.place("eta")
-        with gr.Row(elem_classes="ink-row"):
-            form.place("noise_source")
-            form.place("vae")
+    build_folds()
     return swap, random_seed, reuse_seed
 
 
@@ -81,16 +76,19 @@ def _icon(name: str) -> gr.Button:
     )
 
 
-def _fold() -> Markup:
-    """Opens and closes the column below it.
-
-    Gradio's accordion draws its fields only once it was opened: a message about such a field
-    would have no place before.
-    """
-    return words(
-        "button", "label.advanced", type="button", id="ink-advanced-toggle",
-        aria_controls="ink-advanced", aria_expanded="false",
-    )  # fmt: skip
+def _prompt_tools() -> Markup:
+    """Styles and the way in for settings from elsewhere; `styles.js` and `paste.js` bring life."""
+    row = element(
+        "div",
+        element("select", id="ink-style-menu", data_i18n_label="styles.add"),
+        icon_button("apply", "styles.apply", id="ink-style-apply"),
+        icon_button("edit", "styles.editor", id="ink-style-edit"),
+        element("span", class_="ink-space"),
+        icon_button("read", "reading.title", id="ink-read"),
+        class_="ink-prompt-tools",
+    )
+    chips = element("div", id="ink-style-chips", hidden="hidden")
+    return element("div", row, chips, id="ink-styles", class_="ink-field ink-plain")
 
 
 def _notices() -> Markup:
@@ -125,6 +123,7 @@ def _results() -> Markup:
         "div",
         button("button.reuse_settings", data_action="settings"),
         button("button.reuse_this_seed", data_action="seed"),
+        icon_button("hires", "button.hires", data_action="hires"),
         element("span", class_="ink-space"),
         icon_button("copy", "button.copy_infotext", data_action="copy"),
         icon_button("open", "button.open", data_action="open"),
@@ -141,6 +140,7 @@ def _welcome() -> Markup:
         "div",
         words("p", "welcome.title", class_="ink-welcome-title"),
         element("div", id="ink-examples"),
+        element("p", id="ink-about", class_="ink-hint"),
         id="ink-welcome",
     )
 

@@ -109,11 +109,11 @@ PROFILES: Mapping[str, Profile] = {
         judge_width=24,
         vae=Plan(batch=4, peak=1e-3, minutes=60, decay_from=0.5),
         text=Plan(batch=64, peak=1e-3, minutes=4),
-        unet=Plan(batch=32, peak=6e-4, minutes=180, warmup=200, ema=0.999),
+        unet=Plan(batch=16, peak=7e-4, minutes=180, warmup=200, ema=0.9993),
         judge=Plan(batch=32, peak=2e-3, steps=2500, decay_from=0.3),
         workers=2,
         sheet_minutes=15,
-        composed_from=0.4,
+        composed_from=1.0,
     ),
     "tiny": Profile(
         size=64,

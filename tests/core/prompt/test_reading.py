@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webui.core.prompt import Part, read_negative, read_prompt
+from webui.core.prompt import Part, count_parts, read_negative, read_prompt
 
 
 def test_comments_tags_parts_and_editing_are_read_in_this_order():
@@ -20,6 +20,11 @@ def test_parts_that_say_the_same_are_one():
         Part(((10, "b"),), 1.0),
     )
     assert len(read_prompt("a AND " * 500, 10)) == 2
+
+
+def test_different_parts_are_counted():
+    assert count_parts("a AND b <x:y AND z> AND a :0.5 # AND c") == 2
+    assert count_parts("") == 1
 
 
 def test_negative_prompts_know_neither_and_nor_tags():

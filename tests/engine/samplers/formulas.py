@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from webui.engine.schedules import model_sigmas
+from webui.engine.model_levels import model_sigmas
 
 SD1 = model_sigmas({})
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}

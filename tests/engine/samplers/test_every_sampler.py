@@ -79,7 +79,7 @@ def test_samplers_with_steps_of_their_own_report_a_rising_count(
         row,
         lambda *a: noise(*a).to(dtype),
         on_step=events.append,
-        model_sigmas=SD1,
+        sigma_min=float(SD1[0]),
     )
     assert result.dtype == dtype
     assert bool(torch.isfinite(result).all())

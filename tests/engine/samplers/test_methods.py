@@ -131,7 +131,7 @@ def test_dpm_fast_calls_the_model_as_often_as_asked(steps: int) -> None:
         return denoise(x, sigma)
 
     row = uniform(steps, SD1)
-    sample("DPM fast", note, first_noise() * row[0], row, seeded(0), model_sigmas=SD1)
+    sample("DPM fast", note, first_noise() * row[0], row, seeded(0), sigma_min=float(SD1[0]))
     assert len(asked) == steps
     assert min(asked) >= float(SD1[0])
 
@@ -157,7 +157,7 @@ def test_dpm_adaptive_takes_shorter_steps_where_the_picture_bends() -> None:
 def test_dpm_adaptive_ends_on_bad_numbers_and_wild_pictures(eta: float) -> None:
     row = karras(10, SD1)
     x = first_noise() * row[0]
-    options = {"eta": eta, "model_sigmas": SD1}
+    options = {"eta": eta, "sigma_min": float(SD1[0])}
     bad = sample("DPM adaptive", lambda x, sigma: x * math.nan, x, row, seeded(0), **options)
     assert bool(bad.isnan().all())
 
@@ -222,3 +222,20 @@ def test_tcd_goes_down_to_its_share_of_the_timestep_and_up_again() -> None:
     wanted = denoised + (x - denoised) / row[0] * down
     wanted = wanted + seeded(2)() * (row[1] ** 2 - down**2).sqrt()
     assert relative(sample("TCD", denoise, x, row, seeded(2), model_sigmas=SD1), wanted) < 1e-12
+
+
+@pytest.mark.parametrize("name", ["Euler", "Heun", "DPM2"])
+def test_churn_draws_outside_its_limits_in_vain(name: str) -> None:
+    row = karras(6, SD1)
+    drawn: list[float] = []
+    noise = seeded(0)
+
+    def note(sigma: Tensor, sigma_next: Tensor) -> Tensor:
+        drawn.append(float(sigma))
+        return noise(sigma, sigma_next)
+
+    x = first_noise() * row[0]
+    out = sample(name, denoise, x, row, note, s_churn=3.0, s_tmin=20.0)
+    assert drawn == row[:-1].tolist()
+    assert torch.equal(out, sample(name, denoise, x, row, note))
+    assert not torch.equal(out, sample(name, denoise, x, row, note, s_churn=3.0, s_tmax=1.0))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from webui.core.prompt.composition import parse_and
 from webui.core.prompt.emphasis import BREAK, BREAK_WEIGHT, parse_emphasis
 from webui.core.prompt.markup import ExtraNetworkTag, strip_comments, take_tags
-from webui.core.prompt.reading import Part, Schedule, read_negative, read_prompt
+from webui.core.prompt.reading import Part, Schedule, count_parts, read_negative, read_prompt
 from webui.core.prompt.schedule import parse_schedule
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "ExtraNetworkTag",
     "Part",
     "Schedule",
+    "count_parts",
     "parse_and",
     "parse_emphasis",
     "parse_schedule",

@@ -28,17 +28,26 @@ def read_prompt(
     Arguments are those of `parse_schedule`. Parts that say the same are one, their weights
     added: the picture is that of the sum either way.
     """
-    plain, _ = take_tags(strip_comments(text))
-    weights: dict[str, float] = {}
-    for part, weight in parse_and(plain):
-        weights[part.strip()] = weights.get(part.strip(), 0.0) + weight
     return tuple(
         Part(
             tuple(parse_schedule(part, steps, base_steps=base_steps, old_timelines=old_timelines)),
             weight,
         )
-        for part, weight in weights.items()
+        for part, weight in _weights(text).items()
     )
+
+
+def count_parts(text: str) -> int:
+    """How many different parts AND joins in a prompt, at least one. Linear in the length."""
+    return len(_weights(text))
+
+
+def _weights(text: str) -> dict[str, float]:
+    plain, _ = take_tags(strip_comments(text))
+    weights: dict[str, float] = {}
+    for part, weight in parse_and(plain):
+        weights[part.strip()] = weights.get(part.strip(), 0.0) + weight
+    return weights
 
 
 def read_negative(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from webui.engine.model_levels import model_sigmas as standard_sigmas
 from webui.engine.samplers.step import (
     Denoiser,
     Noise,
@@ -13,7 +14,6 @@ from webui.engine.samplers.step import (
     level,
     pairs,
 )
-from webui.engine.schedules import model_sigmas as standard_sigmas
 from webui.engine.schedules import sigmas_to_timesteps, timesteps_to_sigmas
 
 

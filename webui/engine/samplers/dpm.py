@@ -36,7 +36,7 @@ def dpm_fast(
     *,
     eta: float = 1.0,
     s_noise: float = 1.0,
-    model_sigmas: Tensor | None = None,
+    sigma_min: float | None = None,
     on_step: OnStep | None = None,
 ) -> Tensor:
     """DPM-Solver-fast: as many calls of the model as the row has steps, three to a step.
@@ -44,7 +44,7 @@ def dpm_fast(
     Even steps in log sigma of order 3, then what is left over. Steps are reported by calls.
     """
     calls = len(sigmas) - 1
-    start, end = _ends(sigmas, model_sigmas)
+    start, end = _ends(sigmas, sigma_min)
     orders = fast_orders(calls)
     done = 0
     for index, order in enumerate(orders):
@@ -85,7 +85,7 @@ def dpm_adaptive(
     *,
     eta: float = 1.0,
     s_noise: float = 1.0,
-    model_sigmas: Tensor | None = None,
+    sigma_min: float | None = None,
     on_step: OnStep | None = None,
 ) -> Tensor:
     """DPM-Solver-12/23 (algorithm 2): orders 2 and 3 side by side choose the step's length.
@@ -94,7 +94,7 @@ def dpm_adaptive(
     reported as the share of the way in t. A batch takes its steps together, so the caller gives
     it picture by picture. Latents that are not finite end the run and are returned.
     """
-    start, end = _ends(sigmas, model_sigmas)
+    start, end = _ends(sigmas, sigma_min)
     steps = len(sigmas) - 1
     power = 1 / (1.5 if eta else 3)
     t, h, low = start, FIRST_STEP, x
@@ -122,10 +122,10 @@ def dpm_adaptive(
     return x
 
 
-def _ends(sigmas: Tensor, model_sigmas: Tensor | None) -> tuple[float, float]:
+def _ends(sigmas: Tensor, sigma_min: float | None) -> tuple[float, float]:
     """Where t begins and ends: the row's first level, and the model's lowest."""
-    levels = sigmas if model_sigmas is None else model_sigmas
-    return -math.log(float(sigmas[0])), -math.log(float(levels[levels > 0].min()))
+    low = float(sigmas[sigmas > 0].min()) if sigma_min is None else sigma_min
+    return -math.log(float(sigmas[0])), -math.log(low)
 
 
 def _split(t: float, t_next: float, end: float, eta: float) -> tuple[float, float]:

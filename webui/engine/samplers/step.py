@@ -64,7 +64,7 @@ def ancestral_split(sigma: float, sigma_next: float, eta: float) -> tuple[float,
     """
     full = sigma_next * (max(sigma**2 - sigma_next**2, 0.0)) ** 0.5 / sigma
     up = min(sigma_next, eta * full)
-    return (sigma_next**2 - up**2) ** 0.5, up
+    return min((sigma_next**2 - up**2) ** 0.5, sigma_next), up
 
 
 def euler_step(x: Tensor, denoised: Tensor, sigma: float, sigma_next: float) -> Tensor:
@@ -90,15 +90,19 @@ def churn(
 ) -> tuple[Tensor, Tensor]:
     """Raises x to a higher level with fresh noise. Karras et al. 2022, algorithm 2, lines 4-6.
 
+    With churn every step draws, those outside s_tmin … s_tmax in vain: users' pictures come from
+    programs that do.
+
     Returns:
-        (x, its level). Nothing is drawn where the level stays.
+        (x, its level).
     """
-    gamma = min(s_churn / steps, MOST_CHURN) if s_tmin <= float(sigma) <= s_tmax else 0.0
-    if gamma <= 0:
+    if s_churn <= 0:
         return x, sigma
-    raised = sigma * (1 + gamma)
-    added = math.sqrt(float(raised) ** 2 - float(sigma) ** 2) * s_noise
-    return x + noise(sigma, raised) * added, raised
+    raised = sigma * (1 + min(s_churn / steps, MOST_CHURN))
+    fresh = noise(sigma, raised)
+    if not s_tmin <= float(sigma) <= s_tmax:
+        return x, sigma
+    return x + fresh * (math.sqrt(float(raised) ** 2 - float(sigma) ** 2) * s_noise), raised
 
 
 def in_model_coordinates(x: Tensor, last: float) -> Tensor:

@@ -37,8 +37,27 @@ export function get(path, parameters = {}) {
 }
 
 export function post(path, body = {}) {
+  return withBody("POST", path, body);
+}
+
+export function put(path, body) {
+  return withBody("PUT", path, body);
+}
+
+export function remove(path, parameters) {
+  const query = new URLSearchParams(parameters);
+  return call(`${path}?${query}`, { method: "DELETE", headers: { Accept: "application/json" } });
+}
+
+// The bytes of a file as they are.
+export function send(path, blob) {
+  const headers = { "Content-Type": "application/octet-stream", Accept: "application/json" };
+  return call(path, { method: "POST", headers, body: blob });
+}
+
+function withBody(method, path, body) {
   return call(path, {
-    method: "POST",
+    method,
     headers: { "Content-Type": "application/json", Accept: "application/json" },
     body: JSON.stringify(body),
   });

@@ -35,5 +35,5 @@
   paint();
   system.addEventListener("change", paint);
   document.documentElement.lang = language;
-  window.inkstone = { language, languages: data.languages, parameters: data.parameters, paint };
+  window.inkstone = { language, ...data, paint };
 })();

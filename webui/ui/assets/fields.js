@@ -1,61 +1,26 @@
 // Number fields get a slider and their limits; fields show what is wrong with them.
 
-import { byId, el, recall, remember } from "./dom.js";
+import { byId, el } from "./dom.js";
+import { unfold } from "./folds.js";
 import { sentence, t } from "./messages.js";
+import { addSlider, moveSlider } from "./sliders.js";
 
-const SLIDERS = ["steps", "cfg_scale", "width", "height", "batch_count", "batch_size", "clip_skip"];
+const SLIDERS = ["steps", "cfg_scale", "width", "height", "batch_count", "batch_size"];
 
 const fieldNode = (name) => byId(`ink-${name}`);
-const inputOf = (node) => node?.querySelector("textarea, input:not([type=range])");
-
-// Gradio listens to input events; setting the value alone would not reach it.
-export function setInput(input, value) {
-  const prototype = input.tagName === "TEXTAREA" ? HTMLTextAreaElement : HTMLInputElement;
-  Object.getOwnPropertyDescriptor(prototype.prototype, "value").set.call(input, value);
-  input.dispatchEvent(new Event("input", { bubbles: true }));
-}
+const inputOf = (node) => node?.querySelector("textarea, select, input:not([type=range])");
 
 export function addSliders() {
   for (const name of SLIDERS) {
     const node = fieldNode(name);
     const input = inputOf(node);
     if (!input || node.querySelector("input[type=range]")) continue;
-    const row = window.inkstone.parameters[name];
-    const limits = { min: row.minimum, max: row.maximum, step: row.step };
-    for (const [limit, value] of Object.entries(limits)) input.setAttribute(limit, value);
-    const slider = el("input", { type: "range", tabIndex: -1, "aria-hidden": "true", ...limits });
-    place(slider, input.value);
-    slider.addEventListener("input", () => setInput(input, slider.value));
-    input.addEventListener("input", () => place(slider, input.value));
-    node.append(slider);
-    node.classList.add("ink-with-slider");
+    addSlider(node, input, window.inkstone.parameters[name]);
   }
-}
-
-function place(slider, value) {
-  slider.value = value;
-  const share = (slider.value - slider.min) / (slider.max - slider.min);
-  slider.style.setProperty("--ink-filled", `${Math.round(share * 100)}%`);
-}
-
-export function startFold() {
-  fold(recall("advanced") !== "open");
-  byId("ink-advanced-toggle").addEventListener("click", () => {
-    const closed = byId("ink-advanced-toggle").getAttribute("aria-expanded") === "true";
-    fold(closed);
-    remember("advanced", closed ? "closed" : "open");
-  });
-}
-
-function fold(closed) {
-  byId("ink-advanced-toggle").setAttribute("aria-expanded", String(!closed));
 }
 
 export function moveSliders(values) {
-  for (const name of SLIDERS) {
-    const slider = fieldNode(name)?.querySelector("input[type=range]");
-    if (slider && values[name] !== null && values[name] !== undefined) place(slider, values[name]);
-  }
+  for (const name of SLIDERS) moveSlider(fieldNode(name), values[name]);
 }
 
 export function clearProblems(only) {
@@ -105,8 +70,4 @@ function mark(node, problem) {
   node.classList.add("ink-invalid");
   node.append(el("p", { className: "ink-error", id }, sentence(problem)));
   node.addEventListener("input", () => clearProblems(node), { once: true });
-}
-
-function unfold(node) {
-  if (node.closest("#ink-advanced")) fold(false);
 }

@@ -4,8 +4,12 @@ import { byId, recall, remember, show } from "./dom.js";
 import { live } from "./live.js";
 import { clearBanner, note, refused } from "./notices.js";
 import { t } from "./messages.js";
-import { addSliders, clearProblems, moveSliders, showProblems, startFold } from "./fields.js";
-import { Refusal } from "./api.js";
+import { showModel } from "./welcome.js";
+import { addSliders, clearProblems, moveSliders, showProblems } from "./fields.js";
+import { drawFolds, setFold, startFolds } from "./folds.js";
+import { buildPlain, drawPlain, onPlain, plainNames, setMenus } from "./plain.js";
+import { post, Refusal } from "./api.js";
+import { chosenStyles, clearStyles } from "./styles.js";
 import { countTokens } from "./tokens.js";
 
 const STORE = "form.txt2img";
@@ -15,7 +19,7 @@ export const current = {};
 let pending = null;
 let filled = false;
 let untouched = true;
-let models = { checkpoints: {}, vaes: [] };
+let models = { checkpoints: {}, vaes: [], about: {} };
 let announceFilled;
 export const whenFilled = new Promise((resolve) => {
   announceFilled = resolve;
@@ -27,6 +31,7 @@ function usable(name, value) {
   if (row.kind === "integer" || row.kind === "number") {
     return value === null ? row.default === null : Number.isFinite(value);
   }
+  if (row.kind === "flag") return typeof value === "boolean";
   if (typeof value !== "string") return false;
   return !row.choices || row.choices.includes(value);
 }
@@ -53,8 +58,24 @@ export function fill(names, values) {
   names.forEach((name, at) => {
     current[name] = result[at];
   });
-  moveSliders(current);
+  for (const name of plainNames()) {
+    if (usable(name, wanted[name])) current[name] = wanted[name];
+    else if (!(name in current)) current[name] = window.inkstone.parameters[name].default;
+  }
+  draw();
   return result;
+}
+
+function draw() {
+  moveSliders(current);
+  drawPlain(current);
+  drawFolds(current);
+}
+
+// Everything that Generate sends: Gradio's values, and beside them ours as one text.
+export function collect(names, values) {
+  const more = Object.fromEntries(plainNames().map((name) => [name, current[name]]));
+  return [...values.slice(0, names.length), JSON.stringify({ ...more, styles: chosenStyles() })];
 }
 
 export function keep(names, values) {
@@ -65,8 +86,11 @@ export function keep(names, values) {
   });
   remember(STORE, JSON.stringify(current));
   moveSliders(current);
+  drawFolds(current);
   countTokens(current);
-  if (before !== current.checkpoint) suggest();
+  if (before === current.checkpoint) return;
+  suggest();
+  showModel(current.checkpoint, models.about[current.checkpoint]);
 }
 
 export function apply(settings) {
@@ -74,15 +98,23 @@ export function apply(settings) {
   byId("ink-apply").click();
 }
 
+// Settings of a picture: its prompt has the styles in it already.
+export function applyWhole(settings) {
+  if ("prompt" in settings || "negative_prompt" in settings) clearStyles();
+  apply(settings);
+}
+
 export function setModels(text) {
   models = JSON.parse(text);
   const known = Object.keys(models.checkpoints);
   const changes = {};
   if (known.length && !known.includes(current.checkpoint)) [changes.checkpoint] = known;
-  if (current.vae !== undefined && !models.vaes.includes(current.vae)) [changes.vae] = models.vaes;
+  setMenus({ checkpoints: known, vaes: models.vaes }, current);
   if (untouched) Object.assign(changes, models.checkpoints[changes.checkpoint || current.checkpoint]);
   untouched = false;
   if (Object.keys(changes).length) apply(changes);
+  const chosen = changes.checkpoint || current.checkpoint;
+  showModel(chosen, models.about[chosen]);
   announceFilled();
 }
 
@@ -119,14 +151,36 @@ export function lastSeed(seed) {
 
 export function reuseSettings(picture) {
   const { batch_size: size, batch_count: count, ...settings } = picture.settings;
-  apply(settings);
+  if (!settings.variation_strength) delete settings.variation_seed;
+  applyWhole({ ...plainDefaults(), ...settings });
   note(t("note.settings_reused"));
   openTab("txt2img");
+}
+
+// A picture from before a field existed was made without it.
+function plainDefaults() {
+  return Object.fromEntries(plainNames().map((name) => [name, window.inkstone.parameters[name].default]));
 }
 
 export function reuseSeed(picture) {
   apply({ seed: picture.seed });
   note(t("note.seed_reused", { seed: picture.seed }));
+}
+
+// Draws the second pass alone, on a picture that is there.
+export async function hiresOf(picture) {
+  const fields = plainNames().filter((name) => window.inkstone.parameters[name].needs === "hires");
+  try {
+    await post(`/api/pictures/${picture.id}/hires`, Object.fromEntries(fields.map((f) => [f, current[f]])));
+  } catch (error) {
+    if (!error.problems) throw error;
+    openTab("txt2img");
+    const homeless = showProblems(error.problems);
+    if (homeless.length) refused(new Refusal(error.status, homeless));
+    return;
+  }
+  note(t("note.enqueued"));
+  openTab("txt2img");
 }
 
 export function openTab(name) {
@@ -135,6 +189,14 @@ export function openTab(name) {
 
 export function startForm() {
   addSliders();
-  startFold();
+  buildPlain(current);
+  startFolds();
+  drawFolds(current);
+  onPlain((name, value) => {
+    current[name] = value;
+    if (name === "hires" && value) setFold("hires", true);
+    if (filled) remember(STORE, JSON.stringify(current));
+    drawFolds(current);
+  });
   countTokens(current);
 }

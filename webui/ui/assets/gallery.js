@@ -2,7 +2,7 @@
 
 import { arrange, byId, caption, copyText, el, show } from "./dom.js";
 import { live, onChange, runningJob } from "./live.js";
-import { reuseSeed, reuseSettings } from "./form.js";
+import { hiresOf, reuseSeed, reuseSettings } from "./form.js";
 import { note } from "./notices.js";
 import { sentence, t } from "./messages.js";
 import { openViewer } from "./viewer.js";
@@ -113,6 +113,7 @@ export async function actOn(action, one, all) {
   if (action === "settings") reuseSettings(one);
   if (action === "seed") reuseSeed(one);
   if (action === "open") openViewer(all, all.indexOf(one));
+  if (action === "hires") hiresOf(one);
   if (action === "download") el("a", { href: `${one.url}?download=1`, download: "" }).click();
   if (action === "copy") {
     await copyText(one.infotext);

@@ -61,15 +61,3 @@ export function showAccount({ accounts, owner }) {
     location.assign("/login");
   });
 }
-
-export function startExamples() {
-  const place = byId("ink-examples");
-  for (let number = 1; number <= 6; number += 1) {
-    const key = `example.${number}`;
-    const text = t(key);
-    if (text === key) continue;
-    const chip = el("button", { type: "button", className: "ink-chip-button" }, text);
-    chip.addEventListener("click", () => window.inkstone.useExample(text));
-    place.append(chip);
-  }
-}

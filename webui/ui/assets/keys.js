@@ -2,13 +2,12 @@
 
 import { byId } from "./dom.js";
 import { interrupt, skip } from "./queue.js";
-import { viewerOpen } from "./viewer.js";
 
 export function startKeys() {
   document.addEventListener(
     "keydown",
     (event) => {
-      if (event.isComposing || viewerOpen()) return; // an input method uses these keys itself
+      if (event.isComposing || dialogOpen()) return; // an input method uses these keys itself
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) run(event, generate);
       else if (event.key === "Enter" && event.altKey) run(event, skip);
       else if (event.key === "Escape" && !closesSomething(event.target)) run(event, interrupt);
@@ -16,6 +15,8 @@ export function startKeys() {
     true,
   );
 }
+
+const dialogOpen = () => Boolean(document.querySelector("dialog[open]"));
 
 function run(event, action) {
   event.preventDefault();

@@ -5,17 +5,23 @@ import { get } from "./api.js";
 import { connect, live, showPictures } from "./live.js";
 import * as form from "./form.js";
 import { startGallery } from "./gallery.js";
-import { showAccount, startExamples, startHeader } from "./header.js";
+import { showAccount, startHeader } from "./header.js";
 import { startHistory } from "./history.js";
 import { startKeys } from "./keys.js";
-import { loadMessages, translate } from "./messages.js";
+import { loadMessages, t, translate } from "./messages.js";
+import { startPaste } from "./paste.js";
+import { startPngInfo } from "./png_info.js";
 import { startProgress } from "./progress.js";
 import { startQueue } from "./queue.js";
-import { refused } from "./notices.js";
+import { note, refused } from "./notices.js";
+import { startStyles } from "./styles.js";
+import { countTokens } from "./tokens.js";
+import { startWeights } from "./weights.js";
 
 const RECENT = 24;
 
 Object.assign(window.inkstone, {
+  collect: form.collect,
   fill: form.fill,
   keep: form.keep,
   submitted: form.submitted,
@@ -26,6 +32,15 @@ Object.assign(window.inkstone, {
     byId("ink-prompt").querySelector("textarea").focus();
   },
 });
+
+// Gradio draws the page piece by piece, in no order that one could rely on.
+const PARTS = ["ink-generate", "ink-theme", "ink-queue", "ink-advanced-toggle", "ink-styles", "ink-apply"];
+
+function drawnByGradio() {
+  const { parameters, folds } = window.inkstone;
+  const ours = new Set(Object.values(folds).flat());
+  return Object.keys(parameters).filter((name) => !ours.has(name)).map((name) => `ink-${name}`);
+}
 
 async function loadState() {
   const [session, recent] = await Promise.all([
@@ -38,16 +53,28 @@ async function loadState() {
 }
 
 async function start() {
-  const parts = ["ink-generate", "ink-theme", "ink-queue", "ink-seed", "ink-apply"];
-  await Promise.all([loadMessages(), whenPresent(parts)]);
+  await Promise.all([loadMessages(), whenPresent([...PARTS, ...drawnByGradio()])]);
   translate(document);
   startHeader();
-  startExamples();
   form.startForm();
   startProgress();
   startGallery();
   startQueue();
   startKeys();
+  startWeights();
+  const { current, apply, applyWhole, openTab } = form;
+  startStyles({ current, apply, changed: () => countTokens(current) });
+  startPaste({ current, apply: applyWhole, latest: () => live.pictures[0]?.infotext || "" });
+  whenPresent(["ink-info"]).then(() => {
+    translate(byId("ink-info"));
+    startPngInfo({
+      openTab,
+      use(field, value) {
+        applyWhole({ [field]: value });
+        note(t("info.used", { field: t(`param.${field}`) }));
+      },
+    });
+  });
   whenPresent(["ink-history"]).then(() => {
     translate(byId("ink-history")); // Gradio draws a tab when it is first opened
     startHistory();

@@ -3,9 +3,14 @@
 import { get } from "./api.js";
 
 let catalogue = {};
+let loaded;
+export const messagesLoaded = new Promise((resolve) => {
+  loaded = resolve;
+});
 
 export async function loadMessages() {
   catalogue = await get(`/api/messages/${encodeURIComponent(window.inkstone.language)}`);
+  loaded();
 }
 
 export function t(key, values = {}) {

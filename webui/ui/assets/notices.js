@@ -3,8 +3,10 @@
 import { byId, el, iconButton } from "./dom.js";
 import { sentence, t } from "./messages.js";
 
-export function banner(text) {
+// `kind`: "trouble", or "remark" for what a person should know although all goes on.
+export function banner(text, kind = "trouble") {
   const place = byId("ink-banner");
+  place.dataset.kind = kind;
   const close = iconButton("close", t("button.close"), () => {
     place.hidden = true;
   });
@@ -18,8 +20,10 @@ export function clearBanner() {
 
 export function refused(error) {
   if (!error.problems) throw error;
-  banner(error.problems.map(sentence).join(" "));
+  banner(reasonOf(error));
 }
+
+export const reasonOf = (error) => error.problems.map(sentence).join(" ");
 
 let shown;
 

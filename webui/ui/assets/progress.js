@@ -5,11 +5,23 @@ import { live, onChange, runningJob, waitingJobs } from "./live.js";
 import { banner } from "./notices.js";
 import { duration, sentence, t } from "./messages.js";
 
-const PHASES = new Set(["load", "encode", "denoise", "decode", "save"]);
+const PHASES = new Set(["load", "encode", "denoise", "upscale", "hires", "decode", "save"]);
+
+const told = new Set(); // remarks that were shown, by job and words
+
+function tellRemarks(job) {
+  for (const remark of job.remarks || []) {
+    const text = sentence(remark);
+    if (told.has(job.id + text)) continue;
+    told.add(job.id + text);
+    banner(text, "remark");
+  }
+}
 
 export function startProgress() {
   onChange((kind, payload) => {
     draw();
+    if (kind === "job" && payload.mine) tellRemarks(payload);
     if (kind === "job" && payload.mine && payload.error && payload.state !== "running") {
       banner(sentence(payload.error));
     }
@@ -38,7 +50,7 @@ function draw() {
 
 function phaseText(state) {
   const parts = [PHASES.has(state.phase) ? t(`phase.${state.phase}`) : t("phase.start")];
-  if (state.phase === "denoise" && state.steps) parts.push(t("progress.step", state));
+  if (["denoise", "hires"].includes(state.phase) && state.steps) parts.push(t("progress.step", state));
   if (state.pictures_total > 1) {
     const values = { done: state.pictures_done, total: state.pictures_total };
     parts.push(t("progress.pictures", values));

@@ -3,6 +3,7 @@
 import { byId, el, setText } from "./dom.js";
 import { post } from "./api.js";
 import { t } from "./messages.js";
+import { chosenStyles } from "./styles.js";
 
 const FIELDS = ["prompt", "negative_prompt"];
 const WAIT = 250; // ms after the last key
@@ -17,13 +18,15 @@ export function countTokens(values) {
 async function count(name, values) {
   const text = values[name] || "";
   const steps = Number(values.steps) >= 1 && Number(values.steps) <= 150 ? Math.floor(values.steps) : 20;
-  const asked = `${values.checkpoint}\n${steps}\n${text}`;
+  const styles = chosenStyles();
+  const emphasis = values.emphasis || "Original";
+  const asked = [values.checkpoint, steps, emphasis, ...styles, text].join("\n");
   if (counted[name] === asked) return;
   counted[name] = asked;
   let answer;
   try {
     answer = await post("/api/tokens", {
-      text, steps, checkpoint: values.checkpoint || "", negative: name === "negative_prompt",
+      text, steps, styles, emphasis, checkpoint: values.checkpoint || "", negative: name === "negative_prompt",
     });
   } catch {
     counted[name] = null; // no count is better than a wrong one; the next key asks again

@@ -7,10 +7,6 @@ let dialog;
 let pictures = [];
 let at = 0;
 
-export function viewerOpen() {
-  return Boolean(dialog?.open);
-}
-
 export function openViewer(list, index) {
   dialog ||= make();
   pictures = list;

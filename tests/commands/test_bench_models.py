@@ -1,0 +1,24 @@
+"""The measure of recognition counts every file once and by its kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.model_library import write_library
+from webui.commands.bench_models import measure_recognition
+
+
+def test_every_file_is_counted_by_its_kind(tmp_path: Path) -> None:
+    files = write_library(tmp_path, 0.01)
+    (tmp_path / "broken.safetensors").write_bytes(b"<html>")
+    figures = measure_recognition(tmp_path)
+    assert figures.files == files + 1
+    assert figures.kinds == {
+        "checkpoint": 2,
+        "lora": 6,
+        "embedding": 2,
+        "vae": 1,
+        "controlnet": 1,
+        "refused": 1,
+    }
+    assert figures.seconds_per_thousand > figures.seconds > 0

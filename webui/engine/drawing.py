@@ -1,0 +1,123 @@
+"""All that a job draws with: its models, the plans of its passes, and the way between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from webui.core.catalogue import Catalogue
+from webui.core.errors import InkstoneError
+from webui.core.hires_size import hires_size
+from webui.core.passes import further_models, pass_steps
+from webui.core.request import GenerationRequest
+from webui.engine.bundle import ModelBundle
+from webui.engine.hires import Enlarger, enlarger, finished_picture
+from webui.engine.latents import Pixels
+from webui.engine.plan import Pass, Plan, first_pass, hires_pass, make_plan
+from webui.engine.refiner import refines
+from webui.engine.text_encoder import PromptEncoder
+
+Loaded = tuple[ModelBundle, PromptEncoder]
+
+
+@dataclass(frozen=True, eq=False)
+class Resources:
+    """What a job was given: its model, further ones by name, and encoded pictures by field."""
+
+    own: Loaded
+    others: Mapping[str, Loaded]
+    images: Mapping[str, bytes]
+
+    def model(self, request: GenerationRequest, field: str) -> Loaded:
+        """The checkpoint that this field names; the request's own where it names none.
+
+        Raises:
+            InkstoneError: it works with other latents than the request's own.
+        """
+        name = further_models(request).get(field)
+        if name is None:
+            return self.own
+        mine, found = self.own[0], self.others[name][0]
+        if (found.latent_channels, found.vae_factor) != (mine.latent_channels, mine.vae_factor):
+            raise InkstoneError(
+                "error.models_differ", field=field, name=found.name, first=mine.name
+            )
+        return self.others[name]
+
+    def encoders(self) -> list[PromptEncoder]:
+        """The text encoders of all models."""
+        return [self.own[1], *(encoder for _, encoder in self.others.values())]
+
+    def bundles(self) -> list[ModelBundle]:
+        """All models."""
+        return [self.own[0], *(bundle for bundle, _ in self.others.values())]
+
+
+@dataclass(frozen=True, eq=False)
+class Leg:
+    """One pass: its plan, and the plan of the model that takes over on the way, if any."""
+
+    plan: Plan
+    refiner: Plan | None
+
+
+@dataclass(frozen=True, eq=False)
+class Hires:
+    """What comes after the first pass.
+
+    finished: the picture, (H, W, 3), that takes the first pass's place. second: None where a
+    denoising strength of 0 leaves the enlarged picture as it is.
+    """
+
+    enlarger: Enlarger
+    finished: Pixels | None
+    second: Leg | None
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """The passes of a job."""
+
+    first: Leg
+    hires: Hires | None
+    batch_size: int
+
+    @property
+    def last_bundle(self) -> ModelBundle:
+        """The model whose VAE decodes the pictures."""
+        return self.hires.enlarger.goal if self.hires else self.first.plan.bundle
+
+
+def make_drawing(
+    resources: Resources, request: GenerationRequest, sigmas: Tensor | None, catalogue: Catalogue
+) -> Drawing:
+    """Plans all passes of the request. `sigmas` replaces the first pass's row.
+
+    Raises:
+        InkstoneError: for unknown names, models that do not fit together, or a picture to be
+            enlarged that is not there.
+    """
+
+    def leg(this: Pass, field: str, row: Tensor | None = None) -> Leg:
+        bundle, encoder = resources.model(request, field)
+        plan = make_plan(bundle, request, encoder, row, catalogue, this=this)
+        if not refines(request, second=this.denoising_strength is not None):
+            return Leg(plan, None)
+        other, its_encoder = resources.model(request, "refiner_checkpoint")
+        return Leg(plan, make_plan(other, request, its_encoder, row, catalogue, this=this))
+
+    first = leg(first_pass(request), "checkpoint", sigmas)
+    hires = second = None
+    if request.hires:
+        finished = finished_picture(request, resources.images) if request.first_pass else None
+        goal, _ = resources.model(request, "hires_checkpoint")
+        way = enlarger(resources.own[0], goal, request, catalogue)
+        if pass_steps(request)[1]:
+            size = hires_size(request).target
+            second = leg(hires_pass(request, *size, catalogue), "hires_checkpoint")
+        hires = Hires(way, finished, second)
+    legs = [first, *([second] if second else [])]
+    alone = any(one.plan.spec.one_by_one for one in legs)
+    return Drawing(first, hires, 1 if alone else request.batch_size)

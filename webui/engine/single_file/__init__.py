@@ -1,0 +1,1 @@
+"""Checkpoints of one file, as the makers of Stable Diffusion publish them, into our modules."""
