@@ -27,7 +27,7 @@ FOLDED: Mapping[str, Any] = {
 
 def connect_submit(form: Form, generate: gr.Button, services: UiServices) -> None:
     """Generate always enqueues; the outcome goes to the browser's part as JSON."""
-    form.more.render()
+    form.place_more()
     outcome = gr.Textbox(visible="hidden", elem_id="ink-outcome")
     clicked = generate.click(
         submit_handler(form, services),

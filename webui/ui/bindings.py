@@ -95,8 +95,11 @@ class Form:
 
     def place(self, name: str) -> None:
         """Puts a control where the page stands now."""
-        render: Callable[[], object] = self.controls[name].render
-        render()
+        _render(self.controls[name])
+
+    def place_more(self) -> None:
+        """Puts `more`, which nobody sees, into the page."""
+        _render(self.more)
 
     @property
     def inputs(self) -> list[Component]:
@@ -111,6 +114,11 @@ class Form:
         """
         values = {name: data[control] for name, control in self.controls.items()}
         return {**_more(data[self.more]), **values}
+
+
+def _render(control: Component) -> None:
+    render: Callable[[], object] = control.render
+    render()
 
 
 def _more(text: object) -> dict[str, Any]:

@@ -62,6 +62,7 @@ export function fill(names, values) {
     if (usable(name, wanted[name])) current[name] = wanted[name];
     else if (!(name in current)) current[name] = window.inkstone.parameters[name].default;
   }
+  if (!stored) remember(STORE, JSON.stringify(current)); // Gradio tells only of changes in its own
   draw();
   return result;
 }

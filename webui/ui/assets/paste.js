@@ -137,10 +137,9 @@ function draw(answer) {
   const result = part("result");
   if (!found) return result.replaceChildren();
   const same = Object.keys(answer.values).length - found.changes.length;
-  const nothing = !Object.keys(answer.values).length;
+  const counts = same || found.changes.length ? t("reading.counts", { changes: found.changes.length, same }) : "";
   return result.replaceChildren(
-    el("p", { className: "ink-hint" }, sourceText(answer),
-      nothing ? "" : ` · ${t("reading.counts", { changes: found.changes.length, same })}`),
+    el("p", { className: "ink-hint" }, [sourceText(answer), counts].filter(Boolean).join(" · ")),
     found.changes.length ? table(found.changes, answer.assumed) : "",
     ...leftOver(answer));
 }

@@ -13,7 +13,8 @@ export async function showModel(name, own) {
   const prompts = inLanguage(own?.examples) || shipped();
   byId("ink-examples").replaceChildren(...prompts.slice(0, MOST).map(chip));
   const about = inLanguage(own?.about) || (name ? t("welcome.about", { name }) : "");
-  byId("ink-about").textContent = [about, t("welcome.more")].filter(Boolean).join(" ");
+  const lines = [about, t("welcome.more")].filter(Boolean);
+  byId("ink-about").replaceChildren(...lines.map((line) => el("span", {}, line)));
 }
 
 function shipped() {
