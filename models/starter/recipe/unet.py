@@ -1,4 +1,4 @@
-"""Training the UNet together with the text encoder to predict v.
+"""Training the UNet to predict v.
 
 Salimans & Ho 2022, "Progressive distillation", appendix D: v = alpha * noise - sigma * latent.
 """

@@ -49,7 +49,8 @@ function kept() {
 export function fill(names, values) {
   const stored = filled ? null : kept();
   if (stored) untouched = false;
-  const wanted = pending || stored || {};
+  const applied = pending;
+  const wanted = applied || stored || {};
   const start = (name, value) => (filled ? value : window.inkstone.parameters[name].default ?? null);
   const shown = names.map((name, at) => start(name, values[at])); // Gradio draws "nothing" as 0
   pending = null;
@@ -62,7 +63,7 @@ export function fill(names, values) {
     if (usable(name, wanted[name])) current[name] = wanted[name];
     else if (!(name in current)) current[name] = window.inkstone.parameters[name].default;
   }
-  if (!stored) remember(STORE, JSON.stringify(current)); // Gradio tells only of changes in its own
+  if (applied) remember(STORE, JSON.stringify(current)); // Gradio tells only of changes in its own
   draw();
   return result;
 }
@@ -198,6 +199,7 @@ export function startForm() {
     if (name === "hires" && value) setFold("hires", true);
     if (filled) remember(STORE, JSON.stringify(current));
     drawFolds(current);
+    countTokens(current); // the emphasis mode counts too
   });
   countTokens(current);
 }

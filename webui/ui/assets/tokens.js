@@ -7,6 +7,7 @@ import { chosenStyles } from "./styles.js";
 
 const FIELDS = ["prompt", "negative_prompt"];
 const WAIT = 250; // ms after the last key
+const MOST = 20000; // characters that the server reads; Generate says so at the field
 const counted = {};
 let timer;
 
@@ -23,6 +24,10 @@ async function count(name, values) {
   const asked = [values.checkpoint, steps, emphasis, ...styles, text].join("\n");
   if (counted[name] === asked) return;
   counted[name] = asked;
+  if (text.length > MOST) {
+    setText(badgeOf(name), "");
+    return;
+  }
   let answer;
   try {
     answer = await post("/api/tokens", {
