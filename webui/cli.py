@@ -23,6 +23,7 @@ COMMANDS = MappingProxyType(
     {
         "serve": "webui.commands.serve",
         "generate": "webui.commands.generate",
+        "convert": "webui.commands.convert",
         "doctor": "webui.commands.doctor",
         "bench": "webui.commands.bench",
         "test": "webui.commands.check",

@@ -16,12 +16,10 @@ from fastapi import FastAPI
 from starlette.requests import Request
 
 from webui import __version__
-from webui.core.catalogue import BUILTIN
 from webui.core.errors import ModelFileError
 from webui.core.events import ModelFiles
 from webui.core.passes import further_models
 from webui.core.request import GenerationRequest
-from webui.core.validation import Names
 from webui.http.app import create_app
 from webui.http.encoding import NoBrotli
 from webui.http.identity import language_of, owner_of
@@ -32,7 +30,12 @@ from webui.services.hub import EventHub
 from webui.services.images import ImageStore
 from webui.services.jobs import JobService
 from webui.services.localisation import Localiser
-from webui.services.models import ModelEntry, ModelLibrary
+from webui.services.models import (
+    FRESH_SECONDS,
+    PATIENCE_SECONDS,
+    ModelEntry,
+    ModelLibrary,
+)
 from webui.services.settings import Settings
 from webui.services.store import Store
 from webui.services.styles import FILE_NAME as STYLES
@@ -54,7 +57,13 @@ def open_services(
     store = Store(settings.data_dir, settings.database_url or None)
     closing.callback(store.close)
     _log_to(settings.data_dir / "logs" / "server.log")
-    library = ModelLibrary(settings.models_dir)
+    library = ModelLibrary(
+        settings.models_dir,
+        settings.model_folders,
+        memory=settings.data_dir / "cache",
+        patience=PATIENCE_SECONDS,
+        fresh=FRESH_SECONDS,
+    )
     closing.callback(library.close)
     hub = EventHub()
     closing.callback(hub.close)
@@ -65,9 +74,6 @@ def open_services(
     jobs = JobService(store, images, hub, pool, library)
     jobs.start(_first(library))
     closing.callback(jobs.close)
-
-    def names() -> Names:
-        return Names(BUILTIN, library.names(), library.vaes())
 
     def check(request: GenerationRequest) -> None:
         for name in (request.checkpoint, *further_models(request).values()):
@@ -82,7 +88,7 @@ def open_services(
         styles=StyleService(settings.data_dir / STYLES),
         accounts=accounts,
         localiser=localiser,
-        names=names,
+        names=library.offered,
         check=check,
         version=__version__,
     )
@@ -102,6 +108,9 @@ def build_app(services: HttpServices) -> FastAPI:
     def models() -> tuple[ModelEntry, ...]:
         return services.library.entries()
 
+    def refresh() -> None:
+        services.library.refresh()
+
     def owner(request: Request) -> str:
         return owner_of(request.headers)
 
@@ -112,6 +121,7 @@ def build_app(services: HttpServices) -> FastAPI:
         catalogues=services.localiser.catalogues,
         names=services.names,
         models=models,
+        refresh=refresh,
         merge=services.styles.merge,
         submit=submit,
         owner_of=owner,

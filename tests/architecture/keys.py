@@ -16,12 +16,16 @@ from typing import get_args
 from tests.architecture.source import REPOSITORY, WEBUI, name_of, product_files, tree
 from webui.core.events import Phase
 from webui.core.request import FIXED_CHOICES, PARAMETERS
+from webui.services.library.places import OWN_FOLDERS
 from webui.ui.bindings import FOLDS
 
 KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-zA-Z0-9_]+)+")
 FILE_ENDINGS = (".js", ".css", ".csv", ".png", ".json", ".log", ".html", ".py")
 JAVASCRIPT_STRING = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'|`([^`]*)`")
 BLANK = re.compile(r"\{(\w+)\}")
+
+MODELS = ("checkpoint", "unet", "vae")
+"""Kinds of files that are at home among checkpoints."""
 
 FINDINGS = {
     "python": ("ok", "fail"),
@@ -54,6 +58,7 @@ EXPANSIONS: dict[str, tuple[str, ...]] = {
         f"reading.source_{name}"
         for name in ("inkstone", "webui", "novelai", "invokeai", "comfyui", "none")
     ),
+    "misplaced.*": tuple(f"misplaced.{kind}" for kind in OWN_FOLDERS if kind not in MODELS),
     "button.*": ("button.swap", "button.random_seed", "button.reuse_seed"),
     "example.*": tuple(f"example.{number}" for number in range(1, 7)),
     "worker.*": tuple(

@@ -211,7 +211,7 @@ def test_keys_and_values_of_turns_are_kept_within_bounds(tiny: ModelBundle) -> N
 
 def test_each_text_is_encoded_once(tiny: ModelBundle) -> None:
     calls: list[int] = []
-    hook = tiny.text_encoder.register_forward_hook(lambda *_: calls.append(1))
+    hook = tiny.texts[0].encoder.register_forward_hook(lambda *_: calls.append(1))
     try:
         drawn(tiny, small(prompt="[cat|dog] AND [cat:dog:2]", steps=5, batch_count=2))
     finally:

@@ -245,7 +245,7 @@ def test_too_much_clip_skip_is_refused(tiny: ModelBundle) -> None:
 
 def test_prompts_are_encoded_once(tiny: ModelBundle) -> None:
     calls: list[int] = []
-    hook = tiny.text_encoder.register_forward_hook(lambda *_: calls.append(1))
+    hook = tiny.texts[0].encoder.register_forward_hook(lambda *_: calls.append(1))
     try:
         encoder = PromptEncoder(tiny)
         for _ in range(2):

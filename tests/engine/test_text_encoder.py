@@ -13,12 +13,11 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from webui.core.errors import InvalidRequest
 from webui.core.prompt.chunks import CHUNK, cut_into_chunks
 from webui.engine.bundle import ModelBundle
+from webui.engine.encoding import emphasize, even_out
 from webui.engine.text_encoder import (
     CACHED_PROMPTS,
     MAX_CHUNKS,
     PromptEncoder,
-    emphasize,
-    even_out,
 )
 
 pytestmark = pytest.mark.usefixtures("_inference")

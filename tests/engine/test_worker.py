@@ -18,6 +18,7 @@ from webui.core.errors import Message
 from webui.core.events import (
     CancelJob,
     JobFinished,
+    LoadStep,
     ModelFiles,
     ModelLoaded,
     PhaseStarted,
@@ -182,6 +183,11 @@ def test_a_model_is_loaded_once(worker: Talk, files: ModelFiles, tiny_v_folder: 
     worker.connection.send(Preload(other))
     assert worker.hear() == ModelLoaded("other", pytest.approx(0, abs=PATIENCE))
     assert not any(isinstance(event, ModelLoaded) for event in worker.run(job(other)))
+    copy = ModelFiles("copy", str(tiny_v_folder))
+    steps = [event for event in worker.run(job(copy)) if isinstance(event, LoadStep)]
+    shares = [event.done / event.total for event in steps]
+    assert shares == sorted(set(shares))
+    assert shares[-1] == 1
 
 
 def test_hires_fix_with_other_models(

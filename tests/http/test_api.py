@@ -156,7 +156,11 @@ def test_a_model_that_cannot_be_read_is_named_and_the_one_before_stays(tmp_path,
     shutil.copytree(starter_models / "starter", models / "starter")
     broken = models / "checkpoints" / "broken"
     shutil.copytree(starter_models / "starter", broken)
-    weights = broken / "unet" / "diffusion_pytorch_model.safetensors"
+    config = broken / "unet" / "config.json"
+    config.write_text("{")
+    cut = models / "checkpoints" / "cut"
+    shutil.copytree(starter_models / "starter", cut)
+    weights = cut / "unet" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5_000_000])
     with running(tmp_path / "data", models_dir=models) as server:
         server.ready()
@@ -165,8 +169,11 @@ def test_a_model_that_cannot_be_read_is_named_and_the_one_before_stays(tmp_path,
         job = server.submit(prompt="a cat", checkpoint="broken")
         assert server.finished(job["id"])["state"] == "failed"
         told = server.ask(f"/api/jobs/{job['id']}", accept_language="zh-CN").json["error"]
-        assert str(weights) in told["text"]
+        assert str(config) in told["text"]
         assert "损坏" in told["text"]
+        refused = server.ask("/api/jobs", {"prompt": "a cat", "checkpoint": "cut"})
+        assert refused.status == 422
+        assert str(weights) in refused.json["detail"]
         assert server.ask("/api/session").json["worker"]["checkpoint"] == "starter"
         again = server.submit(prompt="a cat", checkpoint="starter")
         assert server.finished(again["id"])["state"] == "done"

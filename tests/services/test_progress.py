@@ -37,6 +37,16 @@ def test_progress_is_over_the_whole_job():
     assert meter.now.progress == 1.0
 
 
+def test_the_share_of_a_model_that_is_read_is_told_until_it_is_there():
+    meter = ProgressMeter(1, (), 10)
+    meter.phase("load", 0, 0.0)
+    assert meter.now.loaded is None
+    meter.load_step(3, 4)
+    assert (meter.now.loaded, meter.now.progress) == (0.75, 0.0)
+    meter.phase("encode", 0, 1.0)
+    assert meter.now.loaded is None
+
+
 def test_eta_of_a_steady_job_is_right():
     clock = [100.0]
     meter = ProgressMeter(6, (), 20)

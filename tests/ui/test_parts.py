@@ -21,7 +21,7 @@ from webui.core.events import Phase
 from webui.core.request import PARAMETERS, GenerationRequest
 from webui.core.validation import Names
 from webui.services.localisation import Localiser
-from webui.ui.actions import models_json, submit_handler
+from webui.ui.actions import checkpoint_menu, models_json, submit_handler
 from webui.ui.bindings import FOLDS, controls, initial_value
 from webui.ui.markup import element, switch
 from webui.ui.mount import ASSETS, page_data
@@ -44,6 +44,7 @@ def merge(values: Mapping[str, Any]) -> dict[str, Any]:
 def make_services(submit: Any) -> UiServices:
     model = SimpleNamespace(
         name="starter",
+        family="sdxl",
         native_size=(128, 192),
         defaults={"steps": 12},
         about={"en": "small"},
@@ -52,6 +53,7 @@ def make_services(submit: Any) -> UiServices:
     return UiServices(
         catalogues=LOCALISER.catalogues,
         names=lambda: NAMES,
+        refresh=lambda: None,
         models=lambda: [model],
         merge=merge,
         submit=submit,
@@ -161,6 +163,11 @@ def test_models_carry_size_and_defaults() -> None:
         "vaes": ["Automatic", "soft"],
         "about": {"starter": {"about": {"en": "small"}, "examples": {"en": ["a cup"]}}},
     }
+
+
+def test_the_menu_of_checkpoints_tells_their_family() -> None:
+    menu = checkpoint_menu(make_services(None))
+    assert menu == [("starter · SDXL", "starter"), ("other", "other")]
 
 
 def test_markup_is_escaped_once() -> None:

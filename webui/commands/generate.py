@@ -15,7 +15,7 @@ from webui.commands.speech import Speech, reporting
 from webui.core.errors import InvalidRequest, Message
 from webui.core.parameters import Parameter
 from webui.core.request import FIXED_CHOICES, PARAMETERS, GenerationRequest
-from webui.core.validation import Names, complete
+from webui.core.validation import complete
 from webui.services.formats import FORMATS, format_of
 from webui.services.models import ModelLibrary
 from webui.services.styles import StyleService
@@ -29,11 +29,12 @@ def generate(**values: Any) -> None:
     """Makes the pictures. The arguments are the request's fields as texts, None when not given."""
     output: Path | None = values.pop("output")
     models_dir: Path = values.pop("models_dir")
+    folders: list[Path] = values.pop("model_folder") or []
     styles = StyleService(values.pop("styles_file"))
     values["styles"] = values.pop("style")
     lang: str = values.pop("lang")
     with reporting(lang):
-        library = ModelLibrary(models_dir)
+        library = ModelLibrary(models_dir, folders)
         request = requested(styles.merge(values), library)
         target = output or Path(f"inkstone-{request.seed}.png")
         check_target(target)
@@ -48,12 +49,15 @@ def requested(values: Mapping[str, Any], library: ModelLibrary) -> GenerationReq
 
     Raises:
         InvalidRequest: with one problem per faulty flag.
+        ModelFileError: the checkpoint is there, but cannot be used.
     """
-    names = Names(checkpoints=library.names(), vaes=library.vaes())
+    names = library.offered()
     given = {name: value for name, value in values.items() if value is not None}
-    checkpoint = given.get("checkpoint") or next(iter(names.checkpoints), "")
-    if checkpoint in names.checkpoints:
-        entry = library.entry(checkpoint)
+    first = next(iter([*names.checkpoints, *names.refused]), "")
+    asked = given.get("checkpoint") or first
+    checkpoint = names.known("checkpoints", asked)
+    if checkpoint is not None or asked in names.refused:
+        entry = library.entry(checkpoint or asked)
         width, height = entry.native_size
         given = {"width": width, "height": height, **entry.defaults, **given}
     return complete(given, names)
@@ -120,6 +124,7 @@ def _signature() -> Signature:
     flags = [_flag(parameter) for parameter in PARAMETERS.values() if parameter.shown]
     output = typer.Option("--output", "-o", help="cli.generate.output", show_default=False)
     models = typer.Option(help="cli.models_dir", show_default="models")
+    folders = typer.Option(help="cli.serve.model_folder", metavar="DIR", show_default=False)
     style = typer.Option(
         "--style", "--styles", help="cli.generate.style", metavar="NAME", show_default=False
     )
@@ -132,6 +137,7 @@ def _signature() -> Signature:
             _argument("style", Optional[list[str]], style, None),  # noqa: UP045 - built at run time
             _argument("styles_file", Path, styles_file, STYLES_FILE),
             _argument("models_dir", Path, models, MODELS_DIR),
+            _argument("model_folder", Optional[list[Path]], folders, None),  # noqa: UP045 - as above
             _argument("lang", str, lang, ""),
         ]
     )

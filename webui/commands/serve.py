@@ -34,6 +34,9 @@ def serve(
     models_dir: Annotated[
         Path | None, typer.Option(help="cli.models_dir", show_default="models")
     ] = None,
+    model_folder: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="cli.serve.model_folder")
+    ] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="cli.serve.no_browser")] = False,
     workers: Annotated[
         int | None, typer.Option(min=0, help="cli.serve.workers", show_default="0")
@@ -61,6 +64,7 @@ def serve(
                 allowed_hosts=tuple(allow_host) if allow_host else None,
                 data_dir=data_dir,
                 models_dir=models_dir,
+                model_folders=tuple(model_folder) if model_folder else None,
                 browser=False if no_browser else None,
                 workers=workers,
                 samples_format=samples_format,

@@ -181,16 +181,21 @@ SCHEDULE_ROWS = (
     ScheduleSpec("Polyexponential", f"{SCHEDULES}:polyexponential", options=RHO),
     ScheduleSpec("SGM Uniform", f"{SCHEDULES}:sgm_uniform", ("SGMUniform",), LIMITS),
     ScheduleSpec("KL Optimal", f"{SCHEDULES}:kl_optimal", options=LIMITS),
-    ScheduleSpec("Align Your Steps", f"{SCHEDULES}_fitted:align_your_steps", ("AYS",)),
+    ScheduleSpec("Align Your Steps", f"{SCHEDULES}_fitted:align_your_steps", ("AYS",), ("sized",)),
     ScheduleSpec("Simple", f"{SCHEDULES}:simple"),
     ScheduleSpec("Normal", f"{SCHEDULES}:normal", options=LIMITS),
     ScheduleSpec("DDIM", f"{SCHEDULES}:ddim_uniform", ("DDIM Uniform",)),
     ScheduleSpec("Beta", f"{SCHEDULES}_fitted:beta", options=(*LIMITS, "beta_alpha", "beta_beta")),
     ScheduleSpec("Turbo", f"{SCHEDULES}:turbo"),
     ScheduleSpec(
-        "Align Your Steps GITS", f"{SCHEDULES}_fitted:align_your_steps_gits", ("AYS GITS",)
+        "Align Your Steps GITS",
+        f"{SCHEDULES}_fitted:align_your_steps_gits",
+        ("AYS GITS",),
+        ("sized",),
     ),
-    ScheduleSpec("Align Your Steps 11", f"{SCHEDULES}_fitted:align_your_steps", ("AYS 11",)),
+    ScheduleSpec(
+        "Align Your Steps 11", f"{SCHEDULES}_fitted:align_your_steps", ("AYS 11",), ("sized",)
+    ),
 )
 
 UPSCALER_ROWS = (

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from webui.core.errors import Message
+from webui.core.model_files.recognition import Basis
 from webui.core.request import GenerationRequest
 
 Phase = Literal["load", "encode", "denoise", "upscale", "hires", "decode", "save"]
@@ -48,6 +49,14 @@ class PhaseStarted(JobEvent):
 
     phase: Phase
     index: int = 0
+
+
+@dataclass(frozen=True)
+class LoadStep(JobEvent):
+    """Of a checkpoint that the job needs, `done` of `total` bytes are read."""
+
+    done: int
+    total: int
 
 
 @dataclass(frozen=True)
@@ -103,13 +112,35 @@ class JobFinished(JobEvent):
 WorkerEvent = WorkerReady | ModelLoaded | JobEvent
 
 
+FilesKind = Literal["folder", "file"]
+"""A folder in diffusers' layout, or a single safetensors file."""
+
+
 @dataclass(frozen=True)
 class ModelFiles:
-    """Where the parts of a checkpoint lie; None takes the VAE from the checkpoint itself."""
+    """Where the parts of a checkpoint lie, and what is known of them before a weight is read.
+
+    `vae_path`: None takes the VAE from the checkpoint itself; `vae_kind` says what lies there: a
+    folder (of a VAE alone or of a whole model) or a file. `family`: of
+    `webui.core.model_files.recognition.SUPPORTED_FAMILIES`; "" where a folder's configurations
+    tell it. `prediction_type`: None where only the weights tell, or where nobody needs to be told
+    (folders); `basis` is how it is known. `ema`: take the moving average instead of the last
+    weights, where a file has both. `root`: the folder that links within a model may lead to, None
+    for its own. `stamp` changes when one of the files does, so that a model which was replaced on
+    the disk is another one to the worker.
+    """
 
     checkpoint: str
     path: str
     vae_path: str | None = None
+    kind: FilesKind = "folder"
+    family: str = ""
+    prediction_type: Literal["epsilon", "v_prediction"] | None = None
+    basis: Basis = "default"
+    ema: bool = False
+    vae_kind: FilesKind = "folder"
+    root: str | None = None
+    stamp: str = ""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,8 @@ class UpscalerSpec:
 class ScheduleSpec:
     """One schedule: a row of sigmas, from noise to picture.
 
-    `options`: fields of the request that the function takes by name ("sigma_min", "rho", …).
+    `options`: fields of the request that the function takes by name ("sigma_min", "rho", …), and
+    "sized" for one that wants to know whether the model is of the SDXL families.
     """
 
     name: str

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as of_dataclass
 from difflib import get_close_matches
 from typing import Any
 
@@ -23,17 +25,40 @@ from webui.core.request import (
     GenerationRequest,
 )
 
+TITLE = re.compile(r"(.*\S)\s*\[([0-9a-fA-F]{8,64})\]")
+
+HASH_DIGITS = 10
+
 SHOWN_CHARACTERS = 60
 """How much of a faulty value a message repeats: enough to recognise it."""
 
 
 @dataclass(frozen=True)
 class Names:
-    """The names that a request may use here and now; the first checkpoint is the default."""
+    """The names that a request may use here and now; the first checkpoint is the default.
+
+    `aliases`: by the menu that offers the names, other names in lower case, and which is meant.
+    `refused`: why models that are there cannot be used.
+    """
 
     catalogue: Catalogue = BUILTIN
     checkpoints: tuple[str, ...] = ()
     vaes: tuple[str, ...] = ()
+    aliases: Mapping[str, Mapping[str, str]] = of_dataclass(default_factory=dict)
+    refused: Mapping[str, Message] = of_dataclass(default_factory=dict)
+
+    def known(self, source: str, written: str) -> str | None:
+        """The offered name that is meant, also by another name, as "a/b.safetensors [hash]".
+
+        A name in front of a hash counts before the hash.
+        """
+        if written in self.offered(source):
+            return written
+        others = self.aliases.get(source, {})
+        titled = TITLE.fullmatch(written)
+        tries = (written, titled[1], titled[2][:HASH_DIGITS]) if titled else (written,)
+        slashed = (text.replace("\\", "/").casefold() for text in tries)
+        return next((others[text] for text in slashed if text in others), None)
 
     def offered(self, source: str) -> tuple[str, ...]:
         """All values that a menu offers; `source` is the parameter's `choices`."""
@@ -109,15 +134,21 @@ def _resolve_names(values: Mapping[str, Any], names: Names) -> tuple[dict[str, s
     resolved: dict[str, str] = {}
     problems: list[Message] = []
     for field, value in given.items():
-        known = names.offered(PARAMETERS[field].choices or "")
-        if value in known or (value == SAME and PARAMETERS[field].may_be_empty):
-            resolved[field] = value
+        source = PARAMETERS[field].choices or ""
+        known = names.known(source, value)
+        if known is not None or (value == SAME and PARAMETERS[field].may_be_empty):
+            resolved[field] = value if known is None else known
         else:
-            problems.append(_unknown(field, value, known))
+            problems.append(_unknown(field, value, names))
     return resolved, problems
 
 
-def _unknown(field: str, value: str, known: Collection[str]) -> Message:
+def _unknown(field: str, value: str, names: Names) -> Message:
+    source = PARAMETERS[field].choices or ""
+    if source in names.aliases and value in names.refused:
+        why = names.refused[value]
+        return Message(why.key, why.values, field)
+    known = names.offered(source)
     near = get_close_matches(value[:SHOWN_CHARACTERS], list(known), n=1, cutoff=0.4)
     hint = near[0] if near else next(iter(known), "")
     key = "error.unknown_name" if hint else "error.no_models"

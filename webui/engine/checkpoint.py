@@ -1,200 +1,162 @@
-"""A diffusers folder of the SD1 family into a `ModelBundle`, from local files only.
-
-Configurations are read as plain data and only known keys are used, so nothing in a folder can
-name code to run or a file to fetch.
-"""
+"""A checkpoint, a folder or a single file, into a `ModelBundle`, from local files only."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-from huggingface_hub.errors import StrictDataclassError
-from transformers.models.clip.configuration_clip import CLIPTextConfig
-from transformers.models.clip.modeling_clip import CLIPTextModel
 
 from webui.core.errors import ModelFileError
-from webui.engine.attention import TextAttention
-from webui.engine.bundle import ModelBundle, PredictionType
+from webui.core.events import ModelFiles
+from webui.core.model_files.header import Header, read_header
+from webui.core.model_files.recognise import recognise_file
+from webui.core.model_files.recognition import SUPPORTED_FAMILIES
+from webui.engine.bundle import ModelBundle, TextPart
 from webui.engine.device import Device
-from webui.engine.layout import lay_out_for_cpu
+from webui.engine.families import FAMILIES, Family, TextPlan
+from webui.engine.model_folder import load_folder, load_vae_folder
 from webui.engine.model_levels import model_sigmas
-from webui.engine.tokenizer import load_tokenizer
-from webui.engine.weights import fill, find_weights
+from webui.engine.single_file.contents import text_part, vae_part
+from webui.engine.single_file.load import Parts, load_file, load_vae
+from webui.engine.single_file.reading import Progress
 
-CLIP_KEYS = frozenset(
-    {
-        "vocab_size",
-        "hidden_size",
-        "intermediate_size",
-        "projection_dim",
-        "num_hidden_layers",
-        "num_attention_heads",
-        "max_position_embeddings",
-        "hidden_act",
-        "layer_norm_eps",
-        "bos_token_id",
-        "eos_token_id",
-        "pad_token_id",
-    }
-)
-DIFFUSERS_STEM = "diffusion_pytorch_model"
-OLD_VAE_ATTENTION = {
-    ".query.": ".to_q.",
-    ".key.": ".to_k.",
-    ".value.": ".to_v.",
-    ".proj_attn.": ".to_out.0.",
-}
-"""How VAEs saved before diffusers 0.12 name their attention weights."""
+CONFIG, SCHEDULER_CONFIG = "config.json", "scheduler_config.json"
 
-BUILD_ERRORS = (
-    StrictDataclassError,
-    TypeError,
-    ValueError,
-    KeyError,
-    AttributeError,
-    IndexError,
-    ZeroDivisionError,
-)
-"""What the libraries' constructors raise for settings that do not fit together."""
+
+def load_model(
+    files: ModelFiles, device: Device, *, progress: Progress | None = None
+) -> ModelBundle:
+    """Loads the model of these files. `progress` may raise to give up.
+
+    Raises:
+        ModelFileError: naming the file and what is wrong with it, or the part that is missing.
+    """
+    parts = _parts(files, device, progress)
+    vae = parts.vae if files.vae_path is None else _vae(files, parts.family, device, progress)
+    return _bundle(files, parts, vae, device)
 
 
 def load_bundle(
     path: Path, device: Device, *, name: str | None = None, vae_path: Path | None = None
 ) -> ModelBundle:
-    """Loads unet/, vae/, text_encoder/, tokenizer/ and scheduler/ of the folder `path`.
+    """Loads a folder or file of which nothing more is known.
 
-    `vae_path`: a folder with another VAE (its own config.json and weights, or a whole model).
+    `vae_path`: a folder or file with another VAE (a VAE alone, or a whole model).
 
     Raises:
-        ModelFileError: naming the file and what is wrong with it.
+        ModelFileError: as `load_model`.
     """
-    settings, scheduler_file = _config(path / "scheduler", "scheduler_config.json")
-    sigmas = model_sigmas(settings, scheduler_file)
-    prediction_type = _prediction_type(settings, scheduler_file)
-    tokenizer = load_tokenizer(path / "tokenizer")
-    text_encoder = _load_text_encoder(path / "text_encoder", device)
-    unet = _load_unet(path / "unet", device)
-    vae_folder = _vae_folder(path if vae_path is None else vae_path)
-    vae = _load_vae(vae_folder, device)
-    channels = int(unet.config["in_channels"])
-    _match(path / "unet", "cross_attention_dim", unet.config, text_encoder.config.hidden_size)
-    _match(vae_folder, "latent_channels", vae.config, channels)
+    files = ModelFiles(
+        checkpoint=path.name if name is None else name,
+        path=str(path),
+        kind="file" if path.is_file() else "folder",
+        vae_path=None if vae_path is None else str(vae_path),
+        vae_kind="file" if vae_path is not None and vae_path.is_file() else "folder",
+    )
+    return load_model(files, device)
+
+
+def _parts(files: ModelFiles, device: Device, progress: Progress | None) -> Parts:
+    path, with_vae = Path(files.path), files.vae_path is None
+    if files.kind == "folder":
+        root = None if files.root is None else Path(files.root)
+        return load_folder(path, device, root=root, vae=with_vae, progress=progress)
+    header, family = read_header(path), _family(files)
+    check_complete(header, family, vae=with_vae)
+    return load_file(
+        header,
+        family,
+        device,
+        prediction_type=files.prediction_type,
+        ema=files.ema,
+        vae=with_vae,
+        progress=progress,
+    )
+
+
+def check_complete(header: Header, family: Family, *, vae: bool) -> None:
+    """Refuses a single file that lacks a part, before its weights are read.
+
+    `vae`: whether it has to have its own.
+
+    Raises:
+        ModelFileError: naming the part.
+    """
+    if vae and vae_part(header) is None:
+        raise ModelFileError("error.model_lacks_vae", file=str(header.path))
+    for plan in family.texts:
+        if text_part(header, plan) is None:
+            raise _lacks_text(header.path, plan)
+
+
+def _family(files: ModelFiles) -> Family:
+    """The family of a single file, looked up in its content if nobody has said it."""
+    name = files.family or recognise_file(Path(files.path)).family or "?"
+    if name not in SUPPORTED_FAMILIES:
+        raise ModelFileError("error.model_family", file=files.path, family=name)
+    return FAMILIES[name]
+
+
+def _vae(
+    files: ModelFiles, family: Family, device: Device, progress: Progress | None
+) -> AutoencoderKL:
+    path = Path(files.vae_path or "")
+    if files.vae_kind == "file":
+        return load_vae(read_header(path), family, device, progress)
+    root = None if files.root is None else Path(files.root)
+    return load_vae_folder(path, device, root=root, progress=progress)
+
+
+def _bundle(
+    files: ModelFiles, parts: Parts, vae: AutoencoderKL | None, device: Device
+) -> ModelBundle:
+    path = Path(files.path)
+    unet = parts.unet.config
+    if vae is None:
+        raise ModelFileError("error.model_lacks_vae", file=files.path)
+    texts = _texts(path, parts)
+    width = sum(text.width for text in texts)
+    channels = int(unet["out_channels"])
+    unet_at = scheduler_at = path
+    if files.kind == "folder":
+        unet_at, scheduler_at = path / "unet" / CONFIG, path / "scheduler" / SCHEDULER_CONFIG
+    vae_at = Path(files.vae_path or path)
+    if (vae_at / "vae").is_dir():
+        vae_at = vae_at / "vae" / CONFIG
+    _match(unet_at, "cross_attention_dim", int(unet["cross_attention_dim"]), width)
+    _match(vae_at, "latent_channels", int(vae.config["latent_channels"]), channels)
     return ModelBundle(
-        name=path.name if name is None else name,
+        name=files.checkpoint,
         device=device,
-        unet=unet,
+        family=parts.family,
+        variant=parts.variant,
+        unet=parts.unet,
         vae=vae,
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        sigmas=sigmas,
-        prediction_type=prediction_type,
+        texts=texts,
+        sigmas=model_sigmas(parts.scheduler, scheduler_at),
+        prediction_type=parts.prediction_type,
         latent_channels=channels,
         latent_scale=float(vae.config["scaling_factor"]),
         vae_factor=2 ** (len(vae.config["block_out_channels"]) - 1),
-        text_layers=int(text_encoder.config.num_hidden_layers),
     )
 
 
-def _config(folder: Path, name: str = "config.json") -> tuple[dict[str, Any], Path]:
-    file = folder / name
-    try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelFileError("error.model_missing", file=str(file)) from error
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ModelFileError("error.model_unreadable", file=str(file), reason=reason) from error
-    except ValueError as error:  # broken JSON and broken UTF-8 alike
-        raise ModelFileError("error.model_corrupt", file=str(file), reason=str(error)) from error
-    if not isinstance(settings, dict):
-        kind = type(settings).__name__
-        raise ModelFileError("error.model_corrupt", file=str(file), reason=f"JSON {kind}")
-    return settings, file
+def _texts(path: Path, parts: Parts) -> tuple[TextPart, ...]:
+    found: list[TextPart] = []
+    plans = zip(parts.text_encoders, parts.tokenizers, parts.family.texts, strict=True)
+    for encoder, tokenizer, plan in plans:
+        if encoder is None:
+            raise _lacks_text(path, plan)
+        found.append(TextPart(encoder, tokenizer, plan))
+    return tuple(found)
 
 
-def _prediction_type(settings: Mapping[str, Any], file: Path) -> PredictionType:
-    kind = settings.get("prediction_type", "epsilon")
-    if kind == "epsilon":
-        return "epsilon"
-    if kind == "v_prediction":
-        return "v_prediction"
-    raise ModelFileError(
-        "error.model_unsupported", file=str(file), setting="prediction_type", got=str(kind)
-    )
+def _lacks_text(path: Path, plan: TextPlan) -> ModelFileError:
+    return ModelFileError("error.model_lacks_text", file=str(path), part=plan.label)
 
 
-def _load_text_encoder(folder: Path, device: Device) -> CLIPTextModel:
-    settings, file = _config(folder)
-    known = {key: value for key, value in settings.items() if key in CLIP_KEYS}
-    try:
-        with torch.device("meta"):
-            model = CLIPTextModel(CLIPTextConfig(**known))
-    except BUILD_ERRORS as error:
-        raise ModelFileError("error.model_corrupt", file=str(file), reason=str(error)) from error
-    weights = find_weights(folder, "model")
-    model = fill(model, weights, device, lambda name: name.removeprefix("text_model."))
-    # Not a weight, so no file holds it: it is still on the meta device.
-    positions = torch.arange(model.config.max_position_embeddings, device=device.torch_device)
-    model.embeddings.register_buffer("position_ids", positions[None], persistent=False)
-    return model
-
-
-def _load_unet(folder: Path, device: Device) -> UNet2DConditionModel:
-    settings, file = _config(folder)
-    for setting, plain in (("addition_embed_type", None), ("class_embed_type", None)):
-        if settings.get(setting) != plain:
-            raise _unsupported(file, setting, settings[setting])
-    if settings.get("in_channels", 4) != settings.get("out_channels", 4):
-        raise _unsupported(file, "in_channels", settings.get("in_channels"))
-    try:
-        with torch.device("meta"):
-            model: UNet2DConditionModel = UNet2DConditionModel.from_config(settings)
-    except BUILD_ERRORS as error:
-        raise ModelFileError("error.model_corrupt", file=str(file), reason=str(error)) from error
-    model = fill(model, find_weights(folder, DIFFUSERS_STEM), device, lambda name: name)
-    model.set_attn_processor(TextAttention())  # type: ignore[arg-type]
-    if device.is_cpu and device.dtype == torch.float32:
-        lay_out_for_cpu(model)
-    return model
-
-
-def _vae_folder(path: Path) -> Path:
-    return path / "vae" if (path / "vae").is_dir() else path
-
-
-def _load_vae(folder: Path, device: Device) -> AutoencoderKL:
-    settings, file = _config(folder)
-    try:
-        with torch.device("meta"):
-            model: AutoencoderKL = AutoencoderKL.from_config(settings)
-    except BUILD_ERRORS as error:
-        raise ModelFileError("error.model_corrupt", file=str(file), reason=str(error)) from error
-    return fill(model, find_weights(folder, DIFFUSERS_STEM), device, _modern_vae_name)
-
-
-def _modern_vae_name(name: str) -> str:
-    for old, new in OLD_VAE_ATTENTION.items():
-        name = name.replace(old, new)
-    return name
-
-
-def _match(folder: Path, setting: str, config: Mapping[str, Any], wanted: int) -> None:
-    got = config[setting]
+def _match(file: Path, setting: str, got: int, wanted: int) -> None:
     if got != wanted:
         raise ModelFileError(
-            "error.model_mismatch",
-            file=str(folder / "config.json"),
-            setting=setting,
-            got=str(got),
-            wanted=wanted,
+            "error.model_mismatch", file=str(file), setting=setting, got=got, wanted=wanted
         )
-
-
-def _unsupported(file: Path, setting: str, got: object) -> ModelFileError:
-    return ModelFileError("error.model_unsupported", file=str(file), setting=setting, got=str(got))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,16 +14,21 @@ from webui.core.prompt import Schedule, read_negative, read_prompt
 from webui.core.request import GenerationRequest
 from webui.engine.bundle import ModelBundle
 from webui.engine.denoiser import model_denoiser
+from webui.engine.encoding import Encoding, even_out
 from webui.engine.guidance import Guidance, unguided
 from webui.engine.passes import Pass
 from webui.engine.samplers import Denoiser
-from webui.engine.text_encoder import PromptEncoder, even_out
+from webui.engine.sizes import sizes_and_sums
+from webui.engine.text_encoder import PromptEncoder
 
 PROMPTS_PER_CALL = 4
 """More are split into several calls, so that memory does not grow with the number of ANDs."""
 
 REMEMBERED_TOKENS = 64 * 77
 """Contexts whose keys and values are kept beside those in use, for prompts that take turns."""
+
+Key = tuple[tuple[str, ...], int, bool]
+"""Prompts of a call, their length in tokens, and whether the first of them is the negative one."""
 
 
 @dataclass(frozen=True)
@@ -42,20 +47,28 @@ class Texts:
     """All that the model is told in the course of a picture.
 
     weights: one per part of the prompt. guided: whether stages begin with a negative prompt.
-    padded: whether all of a stage are brought to one length. encodings: (1, 77 * k, D) per text,
-    for all stages, and that of the empty text where it is needed.
+    padded: whether all of a stage are brought to one length. encodings: per text, for all stages,
+    and that of the empty text where it is needed. size: width and height of the picture.
     """
 
     stages: tuple[Stage, ...]
     weights: tuple[float, ...]
     guided: bool
     padded: bool
-    encodings: Mapping[str, Tensor]
+    encodings: Mapping[str, Encoding]
+    size: tuple[int, int]
 
-    def rows(self, stage: Stage) -> tuple[Tensor, ...]:
-        """(1, T, D) for each prompt of a stage; T is the same for all if they are padded."""
-        rows = tuple(self.encodings[text] for text in stage.prompts)
-        return even_out(rows, self.encodings.get("")) if self.padded else rows
+    def told(self, stage: Stage) -> tuple[Encoding, ...]:
+        """One for each prompt of a stage, with rows of one length if they are padded."""
+        told = [self.encodings[text] for text in stage.prompts]
+        if self.guided and not stage.prompts[0] and told[0].pooled is not None:
+            # As the families with pooled vectors were trained, and as users know them.
+            told[0] = told[0].zeroed()
+        if self.padded:
+            empty = self.encodings.get("")
+            rows = even_out([one.rows for one in told], empty.rows if empty else None)
+            told = [replace(one, rows=row) for one, row in zip(told, rows, strict=True)]
+        return tuple(told)
 
 
 def plan_texts(
@@ -82,9 +95,9 @@ def plan_texts(
     texts = dict.fromkeys(text for stage in stages for text in stage.prompts)
     encodings = encoder.encode_all(texts, request.clip_skip, request.emphasis)
     padded = request.pad_conds
-    if padded and len({encoding.shape[1] for encoding in encodings.values()}) > 1:
-        encodings[""] = encoder.encode("", request.clip_skip, request.emphasis)
-    return Texts(stages, weights, guided, padded, encodings)
+    if padded and len({encoding.rows.shape[1] for encoding in encodings.values()}) > 1:
+        encodings |= encoder.encode_all([""], request.clip_skip, request.emphasis)
+    return Texts(stages, weights, guided, padded, encodings, (this.width, this.height))
 
 
 def merge_schedules(schedules: Sequence[Schedule]) -> tuple[Stage, ...]:
@@ -108,7 +121,7 @@ class TextDenoiser:
     """The model told the right prompts in each of its calls, combined into one estimate.
 
     Made anew for each batch: it counts the calls, from `done` on. Calls after the last stage
-    stay with it.
+    stay with it. beside: see `model_denoiser`.
     """
 
     def __init__(
@@ -120,15 +133,17 @@ class TextDenoiser:
         distilled: int | None = None,
         *,
         done: int = 0,
+        beside: Tensor | None = None,
     ) -> None:
         self._bundle = bundle
         self._texts = texts
         self._pictures = pictures
         self._guidance = guidance
         self._distilled = distilled
+        self._beside = beside
         self._calls = done
         self._place = 0
-        self._models: OrderedDict[tuple[tuple[str, ...], int], tuple[Denoiser, int]] = OrderedDict()
+        self._models: OrderedDict[Key, tuple[Denoiser, int]] = OrderedDict()
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """x: (B, C, h, w), B being `pictures`; returns the estimate of x0."""
@@ -156,24 +171,42 @@ class TextDenoiser:
 
     def _estimates(self, stage: Stage, x: Tensor, sigma: Tensor, first: int = 0) -> list[Tensor]:
         """x0 under each prompt of the stage from number `first` on, (B, C, h, w) each."""
-        rows = self._texts.rows(stage)
+        told = self._texts.told(stage)
         estimates: dict[int, Tensor] = {}
-        for group in calls_of([row.shape[1] for row in rows], first):
-            model = self._model(stage, rows, group)
+        for group in calls_of([one.rows.shape[1] for one in told], first):
+            model = self._model(stage, told, group)
             count = len(group)
             made = model(torch.cat([x] * count) if count > 1 else x, sigma).chunk(count)
             estimates.update(zip(group, made, strict=True))
-        return [estimates[index] for index in range(first, len(rows))]
+        return [estimates[index] for index in range(first, len(told))]
 
-    def _model(self, stage: Stage, rows: Sequence[Tensor], group: Sequence[int]) -> Denoiser:
+    def _model(self, stage: Stage, told: Sequence[Encoding], group: Sequence[int]) -> Denoiser:
         """The model told these prompts of the stage; kept, as it remembers keys and values."""
-        key = tuple(stage.prompts[index] for index in group), rows[group[0]].shape[1]
+        negative = [self._texts.guided and index == 0 for index in group]
+        key = (
+            tuple(stage.prompts[index] for index in group),
+            told[group[0]].rows.shape[1],
+            negative[0],
+        )
         if key not in self._models:
-            context = torch.cat([rows[index] for index in group])
-            context = context.repeat_interleave(self._pictures, dim=0)
-            tokens = context.shape[0] * context.shape[1]
+            chosen = [told[index] for index in group]
+            context = torch.cat([one.rows for one in chosen])
+            added = sizes_and_sums(self._bundle, chosen, negative, self._texts.size)
+            tokens = len(context) * context.shape[1] * self._pictures
             self._make_room(tokens)
-            self._models[key] = model_denoiser(self._bundle, context, self._distilled), tokens
+            self._models[key] = (
+                model_denoiser(
+                    self._bundle,
+                    context.repeat_interleave(self._pictures, dim=0),
+                    self._distilled,
+                    added={
+                        name: value.repeat_interleave(self._pictures, dim=0)
+                        for name, value in added.items()
+                    },
+                    beside=self._beside,
+                ),
+                tokens,
+            )
         self._models.move_to_end(key)
         return self._models[key][0]
 

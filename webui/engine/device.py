@@ -64,17 +64,17 @@ def _mps() -> Device:
     return Device(torch.device("mps"), torch.float16, memory, "Apple GPU")
 
 
-def free_share(device: Device) -> float:
-    """How much of the device's memory is free, 0 to 1. What torch only holds back counts as free.
+def free_memory(device: Device) -> tuple[int, int]:
+    """(free, all) bytes of the device's memory. What torch only holds back counts as free.
 
     Devices that do not tell are judged by the computer's memory, which they mostly share.
     """
     if device.torch_device.type != "cuda":
         memory = psutil.virtual_memory()
-        return float(memory.available / memory.total)
+        return int(memory.available), int(memory.total)
     free, total = torch.cuda.mem_get_info(device.torch_device)
     held_back = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-    return float((free + held_back) / total)
+    return int(free + held_back), int(total)
 
 
 def release_memory(device: Device) -> None:

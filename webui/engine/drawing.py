@@ -31,20 +31,9 @@ class Resources:
     images: Mapping[str, bytes]
 
     def model(self, request: GenerationRequest, field: str) -> Loaded:
-        """The checkpoint that this field names; the request's own where it names none.
-
-        Raises:
-            InkstoneError: it works with other latents than the request's own.
-        """
+        """The checkpoint that this field names; the request's own where it names none."""
         name = further_models(request).get(field)
-        if name is None:
-            return self.own
-        mine, found = self.own[0], self.others[name][0]
-        if (found.latent_channels, found.vae_factor) != (mine.latent_channels, mine.vae_factor):
-            raise InkstoneError(
-                "error.models_differ", field=field, name=found.name, first=mine.name
-            )
-        return self.others[name]
+        return self.own if name is None else self.others[name]
 
     def encoders(self) -> list[PromptEncoder]:
         """The text encoders of all models."""
@@ -106,6 +95,7 @@ def make_drawing(
         if not refines(request, second=this.denoising_strength is not None):
             return Leg(plan, None)
         other, its_encoder = resources.model(request, "refiner_checkpoint")
+        check_latents(bundle, other, "refiner_checkpoint")
         return Leg(plan, make_plan(other, request, its_encoder, row, catalogue, this=this))
 
     first = leg(first_pass(request), "checkpoint", sigmas)
@@ -114,6 +104,8 @@ def make_drawing(
         finished = finished_picture(request, resources.images) if request.first_pass else None
         goal, _ = resources.model(request, "hires_checkpoint")
         way = enlarger(resources.own[0], goal, request, catalogue)
+        if way.spec.latent:
+            check_latents(way.source, goal, "hires_checkpoint")
         if pass_steps(request)[1]:
             size = hires_size(request).target
             second = leg(hires_pass(request, *size, catalogue), "hires_checkpoint")
@@ -121,3 +113,17 @@ def make_drawing(
     legs = [first, *([second] if second else [])]
     alone = any(one.plan.spec.one_by_one for one in legs)
     return Drawing(first, hires, 1 if alone else request.batch_size)
+
+
+def check_latents(mine: ModelBundle, other: ModelBundle, field: str) -> None:
+    """Refuses a model that is to go on with latents of another kind than its own.
+
+    Raises:
+        InkstoneError: naming both models, for the field that names the other.
+    """
+    kinds = [
+        (bundle.latent_channels, bundle.vae_factor, bundle.family.latent_scale)
+        for bundle in (mine, other)
+    ]
+    if kinds[0] != kinds[1]:
+        raise InkstoneError("error.models_differ", field=field, name=other.name, first=mine.name)

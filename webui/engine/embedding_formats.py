@@ -23,7 +23,9 @@ from torch import Tensor
 from webui.core.embeddings import HASH_DIGITS, MAX_FILE_BYTES, MAX_VECTORS
 from webui.core.errors import ModelFileError
 
-PARTS_OF_SDXL = frozenset({"clip_l", "clip_g"})
+PARTS_OF_SDXL = ("clip_l", "clip_g")
+ANY_SLOT = ""
+"""Stands for the one text encoder of a family, as its files do not name it."""
 
 DAMAGE = (
     SafetensorError,
@@ -44,12 +46,15 @@ DAMAGE = (
 """What readers of damaged files raise, in the experience of those who damaged some."""
 
 
-def read_embedding(path: Path, name: str) -> tuple[Tensor, str]:
-    """The vectors of a file, (n, D) float32 on the CPU, and the digits that infotexts give.
+def read_embedding(path: Path, name: str) -> tuple[dict[str, Tensor], str]:
+    """The vectors of a file, and the digits that infotexts give.
+
+    The vectors are (n, D) float32 on the CPU, by the text encoder that they are for, or by
+    `ANY_SLOT` where the file does not say it.
 
     Raises:
-        ModelFileError: the file is unreadable, asks for code to be run, is of another model
-            family, or holds no finite vectors or too many.
+        ModelFileError: the file is unreadable, asks for code to be run, or holds no finite
+            vectors or too many.
     """
     try:
         size = path.stat().st_size
@@ -83,14 +88,24 @@ def _content(data: bytes) -> object:
         return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
 
 
-def _vectors(content: object, name: str) -> Tensor:
+def _vectors(content: object, name: str) -> dict[str, Tensor]:
     entries = _entries(content)
-    if entries.keys() >= PARTS_OF_SDXL:
-        raise ModelFileError("remark.embedding_family", name=name)
+    if entries.keys() >= set(PARTS_OF_SDXL):
+        found = {slot: _checked(entries[slot], name) for slot in PARTS_OF_SDXL}
+        counts = [len(vectors) for vectors in found.values()]
+        if len(set(counts)) > 1:
+            raise ValueError(f"{' != '.join(map(str, counts))} vectors")
+        return found
     tensors = [value for value in entries.values() if isinstance(value, Tensor)]
     if len(tensors) != 1:
         raise ValueError(f"{len(tensors)} tensors in {', '.join(map(str, entries))[:80] or '{}'}")
-    vectors = tensors[0].detach()
+    return {ANY_SLOT: _checked(tensors[0], name)}
+
+
+def _checked(tensor: object, name: str) -> Tensor:
+    if not isinstance(tensor, Tensor):
+        raise TypeError(type(tensor).__name__)
+    vectors = tensor.detach()
     if vectors.dim() == 1:
         vectors = vectors[None]
     # Looked at before it is copied: a file of a few bytes may claim any shape.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
 
 from webui.core.embeddings import by_name
 from webui.core.errors import Message, ModelFileError
-from webui.engine.embedding_formats import read_embedding
+from webui.engine.embedding_formats import ANY_SLOT, read_embedding
 
 Files = tuple[tuple[str, str, int, int], ...]
 """(name, path, size, time of change) of each file."""
@@ -18,11 +19,19 @@ Files = tuple[tuple[str, str, int, int], ...]
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
-    """vectors: (n, D) float32 on the CPU, n from 1 to 75. digest: for infotexts."""
+    """vectors: (n, D) float32 on the CPU by the text encoder's slot, n from 1 to 75.
+
+    digest: for infotexts.
+    """
 
     name: str
-    vectors: Tensor
+    vectors: Mapping[str, Tensor]
     digest: str
+
+    @property
+    def count(self) -> int:
+        """How many vectors it has for each text encoder."""
+        return len(next(iter(self.vectors.values())))
 
 
 class Embeddings:
@@ -45,8 +54,11 @@ class Embeddings:
         """All names that prompts may use."""
         return tuple(name for name, *_ in self.files)
 
-    def load(self, name: str, width: int) -> Embedding | Message:
-        """The embedding of that name for a text encoder of that width, or why it cannot be used."""
+    def load(self, name: str, widths: Mapping[str, int]) -> Embedding | Message:
+        """The embedding of that name for text encoders of these widths, or why it cannot be used.
+
+        widths: by slot. Files with vectors for one text encoder do not say which it is.
+        """
         if name not in self._loaded:
             path = next(path for known, path, *_ in self.files if known == name)
             try:
@@ -54,10 +66,23 @@ class Embeddings:
             except ModelFileError as error:
                 self._loaded[name] = error.message
         found = self._loaded[name]
-        if isinstance(found, Embedding) and found.vectors.shape[1] != width:
-            values = {"name": name, "got": found.vectors.shape[1], "wanted": width}
+        return found if isinstance(found, Message) else _fitted(found, widths)
+
+
+def _fitted(found: Embedding, widths: Mapping[str, int]) -> Embedding | Message:
+    vectors = found.vectors
+    if ANY_SLOT in vectors and len(widths) == 1:
+        vectors = {next(iter(widths)): vectors[ANY_SLOT]}
+    elif ANY_SLOT in vectors:
+        return Message("remark.embedding_other_family", {"name": found.name})
+    elif not widths.keys() <= vectors.keys() or widths.keys() == {"clip_l"}:
+        return Message("remark.embedding_family", {"name": found.name})
+    for slot, width in widths.items():
+        got = vectors[slot].shape[1]
+        if got != width:
+            values = {"name": found.name, "got": got, "wanted": width}
             return Message("remark.embedding_width", values)
-        return found
+    return replace(found, vectors={slot: vectors[slot] for slot in widths})
 
 
 def _state(name: str, path: str) -> tuple[str, str, int, int]:

@@ -21,14 +21,23 @@ def latent_shape(bundle: ModelBundle, width: int, height: int) -> tuple[int, int
 def decode(bundle: ModelBundle, latent: Tensor) -> Pixels:
     """One latent, (C, h, w), to a picture, (H, W, 3) in 0 … 255.
 
-    Pictures are decoded one by one: a batch would need its multiple of memory. Where half
-    precision overflows, the decoder is used in float32 for this picture.
-
     Raises:
-        InkstoneError: if the latent or the picture is not finite even then.
+        InkstoneError: if the latent or the picture is not finite.
     """
     if not bool(torch.isfinite(latent).all()):
         raise InkstoneError("error.latent_not_finite")
+    image = decode_finite(bundle, latent)
+    if not bool(torch.isfinite(image).all()):
+        raise InkstoneError("error.picture_not_finite")
+    return to_pixels(image)
+
+
+def decode_finite(bundle: ModelBundle, latent: Tensor) -> Tensor:
+    """One latent, (C, h, w), to an image, (3, H, W) float32, nominally in [-1, 1].
+
+    Pictures are decoded one by one: a batch would need its multiple of memory. Where half
+    precision overflows, the decoder is used in float32 for this picture.
+    """
     image = _decode(bundle, latent)
     if not bool(torch.isfinite(image).all()) and bundle.device.dtype != torch.float32:
         nn.Module.to(bundle.vae, torch.float32)
@@ -36,20 +45,26 @@ def decode(bundle: ModelBundle, latent: Tensor) -> Pixels:
             image = _decode(bundle, latent)
         finally:
             nn.Module.to(bundle.vae, bundle.device.dtype)
-    if not bool(torch.isfinite(image).all()):
-        raise InkstoneError("error.picture_not_finite")
-    return to_pixels(image)
+    return image.float()
 
 
 def encode(bundle: ModelBundle, picture: Pixels) -> Tensor:
     """A picture, (H, W, 3) in 0 … 255, to its latent, (C, h, w) float32: the likeliest one.
 
-    Where half precision overflows, the encoder is used in float32 for this picture.
-
     Raises:
-        InkstoneError: if the latent is not finite even then.
+        InkstoneError: if the latent is not finite.
     """
-    image = from_pixels(picture).to(bundle.device.torch_device)
+    latent = encode_finite(bundle, from_pixels(picture).to(bundle.device.torch_device))
+    if not bool(torch.isfinite(latent).all()):
+        raise InkstoneError("error.latent_not_finite")
+    return latent
+
+
+def encode_finite(bundle: ModelBundle, image: Tensor) -> Tensor:
+    """The same for an image, (3, H, W) in [-1, 1].
+
+    Where half precision overflows, the encoder is used in float32 for this picture.
+    """
     latent = _encode(bundle, image)
     if not bool(torch.isfinite(latent).all()) and bundle.device.dtype != torch.float32:
         nn.Module.to(bundle.vae, torch.float32)
@@ -57,8 +72,6 @@ def encode(bundle: ModelBundle, picture: Pixels) -> Tensor:
             latent = _encode(bundle, image)
         finally:
             nn.Module.to(bundle.vae, bundle.device.dtype)
-    if not bool(torch.isfinite(latent).all()):
-        raise InkstoneError("error.latent_not_finite")
     return latent
 
 

@@ -62,8 +62,12 @@ def levels_for(
     spec: SamplerSpec,
     model_sigmas: Tensor,
     catalogue: Catalogue,
+    *,
+    sized: bool = False,
 ) -> Levels:
     """The levels of the pass's schedule, or the model's own for samplers of timesteps.
+
+    `sized`: whether the model is of the SDXL families, for which some schedules have own tables.
 
     A pass at denoising strength d walks the last `steps` steps of the row for steps / d of them
     ("exactly as many steps as asked for").
@@ -78,7 +82,7 @@ def levels_for(
         known = known[schedules.distilled_timesteps(len(known), spec.distilled)]
     steps = whole_steps(this)
     name = spec.schedule if this.schedule == AUTOMATIC else this.schedule
-    options = schedule_options(name, request, catalogue)
+    options = schedule_options(name, request, catalogue, sized=sized)
     if spec.discards_penultimate or request.discard_penultimate:
         row = schedules.sigmas(name, steps + 1, known, catalogue=catalogue, **options)
         row = torch.cat([row[:-2], row[-1:]])
@@ -91,14 +95,15 @@ def levels_for(
 
 
 def schedule_options(
-    name: str, request: GenerationRequest, catalogue: Catalogue
+    name: str, request: GenerationRequest, catalogue: Catalogue, *, sized: bool = False
 ) -> dict[str, float]:
     """What the request asks of a schedule, of the options that its row of the catalogue names.
 
-    0 means the schedule's own value and is left out.
+    0 means the schedule's own value and is left out. `sized` is the one that the model decides.
     """
     spec = catalogue.schedules.get(name)
-    wanted: dict[str, Any] = {name: getattr(request, name) for name in spec.options} if spec else {}
+    given: dict[str, Any] = {"sized": sized, **dict(request)}
+    wanted = {name: given[name] for name in spec.options} if spec else {}
     return {name: value for name, value in wanted.items() if value}
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from huggingface_hub.errors import StrictDataclassError
 from torch import nn
 from transformers.models.clip.configuration_clip import CLIPTextConfig
 from transformers.models.clip.modeling_clip import CLIPTextModel, CLIPTextModelWithProjection
@@ -23,12 +24,9 @@ from webui.core.errors import ModelFileError
 from webui.core.model_files.folders import INDEX, part_weights
 from webui.core.model_files.header import Header, read_header, regular_file
 from webui.core.model_files.index import read_sharded_header
-from webui.engine.bundle import PredictionType
-from webui.engine.checkpoint import BUILD_ERRORS, CLIP_KEYS, OLD_VAE_ATTENTION
+from webui.engine.bundle import PredictionType, TextEncoder
 from webui.engine.device import Device
-from webui.engine.single_file.build import TextEncoder
-from webui.engine.single_file.contents import UNET, VAE, PartFile
-from webui.engine.single_file.families import (
+from webui.engine.families import (
     SD1,
     SD2,
     SDXL,
@@ -36,12 +34,48 @@ from webui.engine.single_file.families import (
     VARIANTS,
     Family,
 )
+from webui.engine.single_file.contents import UNET, VAE, PartFile
 from webui.engine.single_file.load import CLIP_FOLDER, Parts, make_ready
 from webui.engine.single_file.origins import renamed
 from webui.engine.single_file.reading import Progress, read_all
 from webui.engine.single_file.shell import Shell
 from webui.engine.single_file.text_names import WRAPPER
 from webui.engine.tokenizer import ClipTokenizer, load_tokenizer
+
+CLIP_KEYS = frozenset(
+    {
+        "vocab_size",
+        "hidden_size",
+        "intermediate_size",
+        "projection_dim",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "max_position_embeddings",
+        "hidden_act",
+        "layer_norm_eps",
+        "bos_token_id",
+        "eos_token_id",
+        "pad_token_id",
+    }
+)
+OLD_VAE_ATTENTION = {
+    ".query.": ".to_q.",
+    ".key.": ".to_k.",
+    ".value.": ".to_v.",
+    ".proj_attn.": ".to_out.0.",
+}
+"""How VAEs saved before diffusers 0.12 name their attention weights."""
+
+BUILD_ERRORS = (
+    StrictDataclassError,
+    TypeError,
+    ValueError,
+    KeyError,
+    AttributeError,
+    IndexError,
+    ZeroDivisionError,
+)
+"""What the libraries' constructors raise for settings that do not fit together."""
 
 LONGEST_CONFIG = 2**20
 PLAIN = {"class_embed_type": (None,), "addition_embed_type": (None, "text_time")}
@@ -51,12 +85,17 @@ OPEN_CLIP_PADDING = 0
 
 
 def load_folder(
-    path: Path, device: Device, *, root: Path | None = None, progress: Progress | None = None
+    path: Path,
+    device: Device,
+    *,
+    root: Path | None = None,
+    vae: bool = True,
+    progress: Progress | None = None,
 ) -> Parts:
     """Loads the parts of the folder `path`; `root`: the folder that links of shards may lead to.
 
-    A folder without vae/ or without a text encoder gives None for it. `progress` may raise to
-    cancel.
+    `vae`: False leaves it out, where another is to take its place. A folder without vae/ or
+    without a text encoder gives None for it. `progress` may raise to cancel.
 
     Raises:
         ModelFileError: naming the file and what is wrong with it, before the first weight is
@@ -74,8 +113,8 @@ def load_folder(
         _text(path / name, root or path, tokenizer) if (path / name).is_dir() else None
         for name, tokenizer in zip(used, tokenizers, strict=True)
     ]
-    vae = _vae(path / "vae", root or path) if (path / "vae").is_dir() else None
-    shells = [shell for shell in (unet, vae, *texts) if shell is not None]
+    own_vae = _vae(path / "vae", root or path) if vae and (path / "vae").is_dir() else None
+    shells = [shell for shell in (unet, own_vae, *texts) if shell is not None]
     read_all([one for shell in shells for one in shell.wanted], device, progress)
     for shell in shells:
         shell.fill(device)
@@ -84,7 +123,7 @@ def load_folder(
         family=family,
         variant=VARIANTS[unet.module.config["in_channels"]],
         unet=unet.module,
-        vae=None if vae is None else vae.module,
+        vae=None if own_vae is None else own_vae.module,
         text_encoders=tuple(None if text is None else text.module for text in texts),
         tokenizers=tokenizers,
         prediction_type=prediction_type,
@@ -212,7 +251,8 @@ def _homes(folder: Path, root: Path) -> tuple[Path, Mapping[str, Header]]:
         pickles = sorted([*folder.glob("*.bin"), *folder.glob("*.ckpt"), *folder.glob("*.pt")])
         if pickles:
             raise ModelFileError("error.model_pickle", file=str(pickles[0]))
-        raise ModelFileError("error.model_missing", file=str(folder / "*.safetensors"))
+        stem = "model" if "text_encoder" in folder.name else "diffusion_pytorch_model"
+        raise ModelFileError("error.model_missing", file=str(folder / f"{stem}.safetensors"))
     if file.name.endswith(INDEX):
         return file, read_sharded_header(file, root).shard_of
     header = read_header(file)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from webui.core.catalogue import BUILTIN, Catalogue, SamplerSpec
 from webui.core.request import GenerationRequest
+from webui.engine.beside import shown_beside
 from webui.engine.bundle import ModelBundle
 from webui.engine.conditioning import TextDenoiser, Texts, plan_texts
 from webui.engine.guidance import Guidance
@@ -37,7 +38,7 @@ class Plan:
     """What all pictures of a job share in one pass.
 
     bundle: the model, with the noise levels that the request asks for. texts: what the model is
-    told in each of its calls.
+    told in each of its calls. beside: what it is shown beside the latents, see `model_denoiser`.
     """
 
     this: Pass
@@ -46,6 +47,7 @@ class Plan:
     levels: Levels
     texts: Texts
     catalogue: Catalogue
+    beside: Tensor | None = None
 
     @property
     def sigmas(self) -> Tensor:
@@ -72,13 +74,14 @@ def make_plan(
     this = this or first_pass(request)
     spec = sampler_spec(this.sampler, catalogue)
     known = levels_of(request.noise_schedule, bundle.sigmas)
-    levels = levels_for(this, request, spec, known, catalogue)
+    levels = levels_for(this, request, spec, known, catalogue, sized=bundle.family.unet.sized)
     if sigmas is not None:
         levels = Levels(sigmas, sigmas, float(sigmas[0]), levels.unit)
     texts = plan_texts(
         this, request, encoder, this.steps * spec.calls, always_uncond=spec.needs_uncond
     )
-    return Plan(this, replace(bundle, sigmas=known), spec, levels, texts, catalogue)
+    beside = shown_beside(bundle, this.width, this.height)
+    return Plan(this, replace(bundle, sigmas=known), spec, levels, texts, catalogue, beside)
 
 
 def denoiser_for(
@@ -96,7 +99,15 @@ def denoiser_for(
         skip_early=request.skip_early_cond,
         rescale=request.cfg_rescale,
     )
-    return TextDenoiser(plan.bundle, plan.texts, pictures, guidance, plan.spec.distilled, done=done)
+    return TextDenoiser(
+        plan.bundle,
+        plan.texts,
+        pictures,
+        guidance,
+        plan.spec.distilled,
+        done=done,
+        beside=plan.beside,
+    )
 
 
 def sampler_options(plan: Plan, request: GenerationRequest) -> dict[str, Any]:

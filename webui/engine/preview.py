@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from webui.engine.bundle import ModelBundle
-from webui.engine.latents import decode_float, to_pixels
+from webui.engine.latents import decode_finite, encode_finite, to_pixels
 
 SIDE = 128
 PICTURES = 3
@@ -64,12 +64,10 @@ def fit_preview(bundle: ModelBundle) -> PreviewMap:
     generator = torch.Generator().manual_seed(0)
     latents, colours = [], []
     for index in range(PICTURES):
-        picture = patchwork(generator, white=index % 2 == 0).to(
-            bundle.device.torch_device, bundle.vae.dtype
-        )
-        latent = bundle.vae.encode(picture[None]).latent_dist.mode() * bundle.latent_scale
-        decoded = decode_float(bundle, latent).float().cpu().clamp(-1, 1)
-        latents.append(latent[0].float().cpu().flatten(1).T)
+        picture = patchwork(generator, white=index % 2 == 0)
+        latent = encode_finite(bundle, picture.to(bundle.device.torch_device))
+        decoded = decode_finite(bundle, latent)[None].cpu().clamp(-1, 1)
+        latents.append(latent.cpu().flatten(1).T)
         colours.append(avg_pool2d(decoded, bundle.vae_factor)[0].flatten(1).T)
     x = torch.cat(latents).nan_to_num()
     padded = torch.cat([x, torch.ones(len(x), 1)], dim=1)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from webui.core.errors import Cancelled, Message, Skipped
 from webui.core.events import (
     JobEvent,
+    LoadStep,
     Phase,
     PhaseStarted,
     PictureDone,
@@ -36,6 +37,7 @@ class JobWatcher(Watcher):
         self._inbox = inbox
         self._send = send
         self._last_preview = time.monotonic()
+        self._percent = 0
 
     def on_phase(self, phase: Phase, index: int) -> None:
         """Raises Cancelled if the job is to stop."""
@@ -44,6 +46,14 @@ class JobWatcher(Watcher):
             # A wish to skip that came too late for the last batch is not meant for this one.
             self._inbox.take_skip(self.job_id)
         self._send(PhaseStarted(self.job_id, phase, index))
+
+    def on_load(self, done: int, total: int) -> None:
+        """Bytes read of a checkpoint. Raises Cancelled if the job is to stop."""
+        self._stop_if_cancelled()
+        percent = 100 * done // max(total, 1)
+        if percent != self._percent:
+            self._percent = percent
+            self._send(LoadStep(self.job_id, done, total))
 
     def on_step(self, indices: Indices, event: StepEvent) -> None:
         """Raises Cancelled or Skipped if the job or its batch is to stop."""

@@ -15,6 +15,10 @@ AYS_SD1 = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152
 GITS_SD1 = (14.615, 4.617, 2.507, 1.236, 0.702, 0.402, 0.240, 0.156, 0.104, 0.094, 0.029)
 """Levels of ten steps with Stable Diffusion 1.5."""
 
+AYS_SDXL = (14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.380, 0.234, 0.113, 0.029)
+GITS_SDXL = (14.615, 4.734, 2.567, 1.529, 0.987, 0.652, 0.418, 0.268, 0.179, 0.127, 0.029)
+"""The same with SDXL."""
+
 BETA_SHAPE = 0.6
 SERIES_TERMS = 60
 BISECTIONS = 80
@@ -22,14 +26,20 @@ BISECTIONS = 80
 Numbers = npt.NDArray[np.float64]
 
 
-def align_your_steps(n: int, model_sigmas: Tensor) -> Tensor:
-    """Sabour, Fidler and Kreis 2024, "Align your steps", table 1, resampled to n levels, then 0."""
-    return _resampled(AYS_SD1, n)
+def align_your_steps(n: int, model_sigmas: Tensor, *, sized: bool = False) -> Tensor:
+    """Sabour, Fidler and Kreis 2024, "Align your steps", table 1, resampled to n levels, then 0.
+
+    `sized`: for SDXL.
+    """
+    return _resampled(AYS_SDXL if sized else AYS_SD1, n)
 
 
-def align_your_steps_gits(n: int, model_sigmas: Tensor) -> Tensor:
-    """Chen et al. 2024, "On the trajectory regularity of ODE-based diffusion sampling" (GITS)."""
-    return _resampled(GITS_SD1, n)
+def align_your_steps_gits(n: int, model_sigmas: Tensor, *, sized: bool = False) -> Tensor:
+    """Chen et al. 2024, "On the trajectory regularity of ODE-based diffusion sampling" (GITS).
+
+    `sized`: for SDXL.
+    """
+    return _resampled(GITS_SDXL if sized else GITS_SD1, n)
 
 
 def beta(

@@ -8,21 +8,18 @@ that prompts keep their meaning.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import torch
 from torch import Tensor
 
 from webui.core.embeddings import NameIndex
 from webui.core.errors import InvalidRequest, Message
-from webui.core.prompt.chunks import CHUNK, Chunk, Found, cut_into_chunks
+from webui.core.prompt.chunks import Chunk, Found, cut_into_chunks
 from webui.core.request import EmphasisMode
 from webui.engine.bundle import ModelBundle
 from webui.engine.embeddings import Embedding, Embeddings, Files
-from webui.engine.tokenizer import ClipTokenizer
+from webui.engine.encoding import Encoding, Vectors, encode_chunks
 
 CACHED_PROMPTS = 16
 CACHED_TOKENS = 16 * 77
@@ -34,19 +31,19 @@ MAX_CHUNKS = 2000
 
 @dataclass(frozen=True, eq=False)
 class _Encoded:
-    """rows: (1, 77 * k, D). used: embeddings by name, with their digests. remarks: refused ones."""
+    """used: embeddings by name, with their digests. remarks: those refused."""
 
-    rows: Tensor
+    encoding: Encoding
     used: dict[str, str]
     remarks: tuple[Message, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class _Cut:
-    """A prompt in chunks. vectors: (n, D) of its embeddings by name. The rest as in `_Encoded`."""
+    """A prompt in chunks, and the vectors of its embeddings. The rest as in `_Encoded`."""
 
     pieces: list[Chunk]
-    vectors: dict[str, Tensor]
+    vectors: Vectors
     used: dict[str, str]
     remarks: tuple[Message, ...]
 
@@ -74,23 +71,24 @@ class PromptEncoder:
     def encode(
         self, prompt: str, clip_skip: int = 1, emphasis: EmphasisMode = "Original"
     ) -> Tensor:
-        """(1, 77 * k, D) for a prompt of k chunks.
+        """(1, 77 * k, D) for a prompt of k chunks: the rows of its encoding.
 
         Raises:
             InvalidRequest: if the text encoder has fewer than `clip_skip` layers.
         """
-        return self.encode_all([prompt], clip_skip, emphasis)[prompt]
+        return self.encode_all([prompt], clip_skip, emphasis)[prompt].rows
 
     def encode_all(
         self, prompts: Iterable[str], clip_skip: int = 1, emphasis: EmphasisMode = "Original"
-    ) -> dict[str, Tensor]:
-        """The same for several prompts, by prompt.
+    ) -> dict[str, Encoding]:
+        """The encodings of several prompts, by prompt.
 
         Raises:
             InvalidRequest: as `encode`, or if they come to more than `MAX_CHUNKS` in all.
         """
-        if clip_skip > self._bundle.text_layers:
-            values = {"got": clip_skip, "low": 1, "high": self._bundle.text_layers}
+        layers = self._bundle.text_layers
+        if layers is not None and clip_skip > layers:
+            values = {"got": clip_skip, "low": 1, "high": layers}
             raise InvalidRequest(Message("error.range_whole", values, "clip_skip"))
         self._notice_files()
         return {
@@ -125,14 +123,14 @@ class PromptEncoder:
     def _cut(self, prompt: str, emphasis: EmphasisMode) -> _Cut:
         used: dict[str, Embedding] = {}
         remarks: dict[str, Message] = {}
-        width = self._bundle.text_encoder.config.hidden_size
+        widths = {part.plan.slot: part.width for part in self._bundle.texts}
 
         def find(ids: Sequence[int], place: int) -> Found | None:
             for name, length in self._index.at(ids, place):
-                found = self._embeddings.load(name, width)
+                found = self._embeddings.load(name, widths)
                 if isinstance(found, Embedding):
                     used[name] = found
-                    return Found(name, len(found.vectors), length)
+                    return Found(name, found.count, length)
                 remarks[name] = found
             return None
 
@@ -140,13 +138,15 @@ class PromptEncoder:
         cut = cut_into_chunks(
             prompt, tokenizer.encode, tokenizer.comma, brackets=emphasis != "None", find=find
         )
-        vectors = {name: found.vectors for name, found in used.items()}
+        vectors = {
+            slot: {name: found.vectors[slot] for name, found in used.items()} for slot in widths
+        }
         digests = {name: found.digest for name, found in used.items()}
         return _Cut(cut.pieces, vectors, digests, tuple(remarks.values()))
 
     def _encode(
         self, prompt: str, cut: _Cut | None, clip_skip: int, emphasis: EmphasisMode
-    ) -> Tensor:
+    ) -> Encoding:
         key = prompt, clip_skip, emphasis
         if cut is None and key not in self._cache:  # others have taken its place meanwhile
             cut = self._cut(prompt, emphasis)
@@ -154,99 +154,12 @@ class PromptEncoder:
             self._cache.move_to_end(key)
             encoded = self._cache[key]
         else:
-            rows = _encode(cut, clip_skip, emphasis, self._bundle)
-            encoded = _Encoded(rows, cut.used, cut.remarks)
-            if rows.shape[1] <= CACHED_TOKENS:
+            encoding = encode_chunks(cut.pieces, cut.vectors, clip_skip, emphasis, self._bundle)
+            encoded = _Encoded(encoding, cut.used, cut.remarks)
+            if encoding.rows.shape[1] <= CACHED_TOKENS:
                 self._cache[key] = encoded
                 if len(self._cache) > CACHED_PROMPTS:
                     self._cache.popitem(last=False)
         self.used.update(encoded.used)
         self.remarks.update({str(remark.values.get("name")): remark for remark in encoded.remarks})
-        return encoded.rows
-
-
-def even_out(encodings: Sequence[Tensor], empty: Tensor | None) -> tuple[Tensor, ...]:
-    """Encodings brought to the length of the longest, so that one call of the model serves all.
-
-    encodings: (1, 77 * k, D) each. Short ones are followed by `empty`, (1, 77, D), the empty
-    prompt, which may be None if they are all alike.
-    """
-    length = max(encoding.shape[1] for encoding in encodings)
-    return tuple(_padded(encoding, length, empty) for encoding in encodings)
-
-
-def _padded(encoding: Tensor, length: int, empty: Tensor | None) -> Tensor:
-    missing = length - encoding.shape[1]
-    if not missing or empty is None:
-        return encoding
-    return torch.cat([encoding, *[empty] * (missing // empty.shape[1])], dim=1)
-
-
-def _encode(cut: _Cut, clip_skip: int, emphasis: EmphasisMode, bundle: ModelBundle) -> Tensor:
-    tokenizer, pieces = bundle.tokenizer, cut.pieces
-    ids = torch.tensor([_framed(piece, tokenizer) for piece in pieces])
-    weights = torch.tensor([_framed_weights(piece) for piece in pieces])
-    place = bundle.device.torch_device
-    with _vectors_in_place(bundle, cut):
-        embeddings = _embed(ids.to(place), clip_skip, bundle)
-    if emphasis in ("Original", "No norm") and bool((weights != 1).any()):
-        embeddings = emphasize(embeddings, weights.to(place), keep_mean=emphasis == "Original")
-    return embeddings.reshape(1, -1, embeddings.shape[-1])
-
-
-@contextmanager
-def _vectors_in_place(bundle: ModelBundle, cut: _Cut) -> Iterator[None]:
-    """Meanwhile the text encoder finds the chunks' own vectors where their tokens stand."""
-
-    def put(_module: object, _arguments: object, output: Any) -> Any:
-        for row, piece in enumerate(cut.pieces):
-            for place, name in piece.embeddings.items():
-                start, vectors = 1 + place, cut.vectors[name]  # after the begin mark
-                output[row, start : start + len(vectors)] = vectors.to(output)
-        return output
-
-    if not cut.vectors:
-        yield
-        return
-    handle = bundle.text_encoder.get_input_embeddings().register_forward_hook(put)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
-def _embed(ids: Tensor, clip_skip: int, bundle: ModelBundle) -> Tensor:
-    """(k, 77) token ids to (k, 77, D): the output of the `clip_skip`-th layer from the end."""
-    encoder = bundle.text_encoder
-    output = encoder(input_ids=ids, output_hidden_states=clip_skip > 1)
-    if clip_skip == 1:
-        last: Tensor = output.last_hidden_state
-        return last
-    earlier: Tensor = encoder.final_layer_norm(output.hidden_states[-clip_skip])
-    return earlier
-
-
-def emphasize(embeddings: Tensor, weights: Tensor, *, keep_mean: bool = True) -> Tensor:
-    """Scales each token by its weight, and each chunk so that its mean stays as it was.
-
-    embeddings: (k, 77, D); weights: (k, 77). Computed in float32. Without `keep_mean` ("No norm")
-    tokens are scaled by their weights alone.
-    """
-    z = embeddings.float()
-    weighted = z * weights[:, :, None]
-    if not keep_mean:
-        return weighted.to(embeddings.dtype)
-    before = z.mean(dim=(1, 2), keepdim=True)
-    after = weighted.mean(dim=(1, 2), keepdim=True)
-    ratio = torch.where(after == 0, 1.0, before / after)
-    return (weighted * ratio).to(embeddings.dtype)
-
-
-def _framed(piece: Chunk, tokenizer: ClipTokenizer) -> list[int]:
-    missing = CHUNK - len(piece.tokens)
-    return [tokenizer.bos, *piece.tokens, tokenizer.eos, *[tokenizer.pad] * missing]
-
-
-def _framed_weights(piece: Chunk) -> list[float]:
-    missing = CHUNK - len(piece.tokens)
-    return [1.0, *piece.weights, 1.0, *[1.0] * missing]
+        return encoded.encoding

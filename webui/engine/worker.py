@@ -31,6 +31,7 @@ from webui.engine.inbox import Inbox
 from webui.engine.models import Models, load_all
 from webui.engine.pipeline import generate
 from webui.engine.progress import JobWatcher
+from webui.engine.single_file.reading import Progress
 
 NICENESS = 5
 """How far a worker that draws on the CPU steps back behind the server and the browser."""
@@ -99,10 +100,10 @@ class Worker:
         except Exception:
             log.exception("could not load %s", files.path)
 
-    def _load(self, files: ModelFiles) -> None:
+    def _load(self, files: ModelFiles, progress: Progress | None = None) -> None:
         """Loads a job's own model, and says so when it is not the last job's."""
         started = time.monotonic()
-        self.models.load(files, [files])
+        self.models.load(files, [files], progress)
         if self.announced != files:
             self.announced = files
             self.send(ModelLoaded(files.checkpoint, time.monotonic() - started))
@@ -127,8 +128,8 @@ class Worker:
     def _draw(self, job: RunJob) -> None:
         watcher = JobWatcher(job.job_id, self.inbox, self.send)
         watcher.on_phase("load", job.indices[0] if job.indices else 0)
-        self._load(job.files)
-        model, others = load_all(self.models, job.request, job.files, job.others)
+        self._load(job.files, watcher.on_load)
+        model, others = load_all(self.models, job.request, job.files, job.others, watcher.on_load)
         watcher.preview = lambda: model.preview
         self.models.embeddings.look(Path(job.embeddings) if job.embeddings else None)
         generate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from webui.http import events, failures, jobs, login, pictures, reading, session, words
+from webui.http import events, failures, jobs, login, models, pictures, reading, session, words
 from webui.http.services import HttpServices
 
 
@@ -18,7 +18,7 @@ def create_app(services: HttpServices) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
         openapi_url="/api/openapi.json",
     )
-    for part in (session, jobs, words, reading, pictures, events, login):
+    for part in (session, jobs, models, words, reading, pictures, events, login):
         app.include_router(part.router(services))
     failures.install(app, services)
     return app

@@ -17,6 +17,7 @@ from webui.core.events import (
     CancelJob,
     JobEvent,
     JobFinished,
+    LoadStep,
     ModelFiles,
     ModelLoaded,
     PhaseStarted,
@@ -87,6 +88,7 @@ class Dispatcher:
         }
         self._job_handlers: Mapping[type[Any], Callable[[Run, Any, float], None]] = {
             PhaseStarted: runs.phase,
+            LoadStep: runs.load_step,
             StepDone: runs.step,
             PictureDone: runs.picture,
             PicturesSkipped: runs.skipped,

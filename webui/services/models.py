@@ -1,108 +1,125 @@
-"""The model library: what lies in the models folder, known without torch.
+"""The model library: what lies in the folders of models, known without torch.
 
-A checkpoint is a folder in diffusers' layout (with `model_index.json`), directly in the models
-folder or in `checkpoints/`; a VAE is such a folder's `vae` part alone, in `vae/`. Folders are
-looked at anew each time, so new models appear without a restart.
+Checkpoints are single safetensors files and folders in diffusers' layout; VAEs are files, or the
+folder of such a model's `vae` part. What a file is, its content says. Folders are looked at anew,
+so new models appear without a restart.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
-from webui.core.catalogue import AUTOMATIC
+from webui.core.catalogue import AUTOMATIC, BUILTIN
 from webui.core.errors import ModelFileError
 from webui.core.events import ModelFiles
-from webui.core.request import PARAMETERS
+from webui.core.validation import Names
 from webui.services.embeddings import EmbeddingEntry, EmbeddingShelf
+from webui.services.library.entries import LATENT_FACTOR, ModelEntry, VaeEntry
+from webui.services.library.hashes import Hashes
+from webui.services.library.scan import Scanner
+from webui.services.library.shelf import Shelf
 
-STARTER = "starter"
-METADATA = "inkstone.json"
-SMALL_FILE = 100 * 2**20
-"""Files up to this size are hashed while the caller waits: it takes a tenth of a second."""
+__all__ = ["LATENT_FACTOR", "ModelEntry", "ModelLibrary", "VaeEntry"]
 
-LATENT_FACTOR = 8
+FRESH_SECONDS = 1.0
+"""How long a server gives the same answer, unless somebody presses the refresh button."""
 
-
-@dataclass(frozen=True)
-class ModelEntry:
-    """A checkpoint of the library.
-
-    `native_size` is (width, height) in pixels; `defaults` are request fields that suit the
-    model; `unet` and `vae` are the parts' configurations as far as they could be read.
-    """
-
-    name: str
-    path: Path
-    native_size: tuple[int, int]
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    unet: Mapping[str, Any] = field(default_factory=dict)
-    vae: Mapping[str, Any] = field(default_factory=dict)
-    about: Mapping[str, str] = field(default_factory=dict)
-    examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    @property
-    def tokenizer(self) -> Path:
-        """The folder of its tokenizer."""
-        return self.path / "tokenizer"
+PATIENCE_SECONDS = 2.0
+"""How long a page of a server waits for a first look at very many files."""
 
 
 class ModelLibrary:
     """Checkpoints and VAEs by name. Safe to use from several threads."""
 
-    def __init__(self, models_dir: Path) -> None:
+    def __init__(
+        self,
+        models_dir: Path,
+        folders: Iterable[Path] = (),
+        *,
+        memory: Path | None = None,
+        patience: float | None = None,
+        fresh: float = 0.0,
+    ) -> None:
+        """`folders`: further ones, also whole trees of stable-diffusion-webui or ComfyUI.
+
+        memory: the folder that keeps what is known of files between runs. patience, fresh: as for
+        `Scanner`.
+        """
         self.models_dir = models_dir
         self._embeddings = EmbeddingShelf(models_dir / "embeddings")
-        self._hashing = ThreadPoolExecutor(1, thread_name_prefix="hash")
-        self._hashes: dict[tuple[str, int, int], Future[str]] = {}
+        self._hashes = Hashes(memory and memory / "hashes.json")
+        self._scanner = Scanner(
+            (models_dir, *folders),
+            memory and memory / "models.json",
+            patience=patience,
+            fresh=fresh,
+        )
+
+    def refresh(self) -> Shelf:
+        """The library as it is in this moment."""
+        return self._scanner.shelf(anew=True)
+
+    def shelf(self) -> Shelf:
+        """All that was found, files that cannot be used included."""
+        return self._scanner.shelf()
 
     def entries(self) -> tuple[ModelEntry, ...]:
-        """All checkpoints: those that users added by name, then the starter model."""
-        found: dict[str, Path] = {}
-        for folder in (self.models_dir / "checkpoints", self.models_dir):
-            for path in _folders(folder):
-                if (path / "model_index.json").is_file():
-                    found.setdefault(path.name, path)
-        starter = found.pop(STARTER, None)
-        paths = [found[name] for name in sorted(found, key=str.casefold)]
-        return tuple(_entry(path) for path in [*paths, *([starter] if starter else [])])
+        """All checkpoints: those that users added by name, the starter model, then refiners."""
+        return tuple(self._scanner.shelf().checkpoints.values())
 
     def names(self) -> tuple[str, ...]:
         """The checkpoints' names; the first is the one to begin with."""
-        return tuple(entry.name for entry in self.entries())
+        return tuple(self._scanner.shelf().checkpoints)
 
     def vaes(self) -> tuple[str, ...]:
         """The names of separate VAEs."""
-        return tuple(sorted(p.name for p in _folders(self.models_dir / "vae") if _is_vae(p)))
+        return tuple(self._scanner.shelf().vaes)
+
+    def offered(self) -> Names:
+        """The names that requests may use, and why others may not be used."""
+        shelf = self._scanner.shelf()
+        aliases = {
+            "checkpoints": _aliases(shelf.checkpoints, self._hashes),
+            "vaes": _aliases(shelf.vaes, self._hashes),
+        }
+        return Names(BUILTIN, tuple(shelf.checkpoints), tuple(shelf.vaes), aliases, shelf.refused)
 
     def entry(self, name: str, field: str = "checkpoint") -> ModelEntry:
         """The checkpoint of that name; `field` is the one that names it, for the message.
 
         Raises:
-            ModelFileError: there is none; it was removed since it was chosen.
+            ModelFileError: there is none, because it was removed or cannot be used any more.
         """
-        for entry in self.entries():
-            if entry.name == name:
-                return entry
-        raise ModelFileError("error.model_gone", field=field, name=name)
+        shelf = self._scanner.shelf()
+        if name not in shelf.checkpoints:
+            shelf = self._scanner.shelf(whole=True, anew=True)
+        if name in shelf.checkpoints:
+            return shelf.checkpoints[name]
+        raise _gone(shelf, name, field)
 
     def files(self, checkpoint: str, vae: str = AUTOMATIC, field: str = "checkpoint") -> ModelFiles:
         """Where a worker finds the parts; `field` is the one that names the checkpoint.
+
+        "Automatic" takes the VAE named as the checkpoint with ".vae" behind it, which people put
+        beside it, else the checkpoint's own.
 
         Raises:
             ModelFileError: the checkpoint or the VAE is not there any more.
         """
         entry = self.entry(checkpoint, field)
+        self.hash_of(checkpoint)  # begun now, a large file's is known when the picture is done
+        shelf = self._scanner.shelf()
         if vae == AUTOMATIC:
-            return ModelFiles(entry.name, str(entry.path))
-        if vae not in self.vaes():
-            raise ModelFileError("error.model_gone", field="vae", name=vae)
-        return ModelFiles(entry.name, str(entry.path), str(self.models_dir / "vae" / vae))
+            own = shelf.vaes.get(f"{checkpoint}.vae")
+            beside = own if own and own.path.parent == entry.path.parent else None
+            return _files(entry, beside)
+        if vae not in shelf.vaes:
+            shelf = self._scanner.shelf(whole=True, anew=True)
+        if vae not in shelf.vaes:
+            raise _gone(shelf, vae, "vae")
+        return _files(entry, shelf.vaes[vae])
 
     def embeddings_folder(self) -> str:
         """Where textual-inversion files lie; it need not exist."""
@@ -113,90 +130,72 @@ class ModelLibrary:
         return self._embeddings.entries()
 
     def hash_of(self, name: str) -> str | None:
-        """First ten hexadecimal digits of the SHA-256 of the weights (the UNet's file).
+        """First ten hexadecimal digits of the SHA-256 of the file (in a folder, the UNet's).
 
         None while a large file is still being read in the background.
         """
-        folder = next((e.path for e in self.entries() if e.name == name), None)
-        weights = _weights(folder / "unet") if folder else None
-        return self._hash(weights) if weights else None
+        return self._hash(self._scanner.shelf().checkpoints.get(name))
 
     def vae_hash_of(self, name: str) -> str | None:
         """The same for a separate VAE."""
-        weights = _weights(self.models_dir / "vae" / name) if name in self.vaes() else None
-        return self._hash(weights) if weights else None
+        return self._hash(self._scanner.shelf().vaes.get(name))
+
+    def known_hash(self, entry: ModelEntry | VaeEntry) -> str | None:
+        """The hash of a model if it was computed before; asks for none."""
+        weights = entry.weights
+        return self._hashes.known(weights) if weights else None
 
     def close(self) -> None:
-        """Ends the background thread."""
-        self._hashing.shutdown(wait=False, cancel_futures=True)
+        """Ends the background threads."""
+        self._scanner.close()
+        self._hashes.close()
 
-    def _hash(self, path: Path) -> str | None:
-        try:
-            status = path.stat()
-        except OSError:
-            return None
-        key = (str(path), status.st_size, status.st_mtime_ns)
-        future = self._hashes.get(key)
-        if future is None:
-            future = self._hashes[key] = self._hashing.submit(_sha256, path)
-        if status.st_size <= SMALL_FILE or future.done():
-            return future.result() or None
-        return None
+    def _hash(self, entry: ModelEntry | VaeEntry | None) -> str | None:
+        weights = entry.weights if entry else None
+        return self._hashes.of(weights) if weights else None
 
 
-def _folders(folder: Path) -> list[Path]:
-    try:
-        return sorted(path for path in folder.iterdir() if path.is_dir())
-    except OSError:
-        return []
+def title_of(entry: ModelEntry | VaeEntry, digest: str | None) -> str:
+    """How stable-diffusion-webui names a model: "folder/model.safetensors [0123456789]"."""
+    suffix = entry.path.suffix if entry.kind == "file" else ""
+    name = entry.name if entry.name.endswith(suffix) else entry.name + suffix
+    return f"{name} [{digest}]" if digest else name
 
 
-def _is_vae(folder: Path) -> bool:
-    return (folder / "config.json").is_file() and _weights(folder) is not None
+def _aliases(entries: Mapping[str, ModelEntry | VaeEntry], hashes: Hashes) -> dict[str, str]:
+    """Other names that people write for a model, in lower case; of two the shorter path wins."""
+    found: dict[str, str] = {}
+    for name, entry in sorted(entries.items(), key=lambda row: (row[0].count("/"), len(row[0]))):
+        stem = re.sub(r".*/", "", name)
+        weights = entry.weights
+        digest = hashes.known(weights) if weights else None
+        others = [name, title_of(entry, None), entry.path.name, stem, digest or ""]
+        for other in filter(None, others):
+            found.setdefault(other.casefold(), name)
+    return found
 
 
-def _weights(folder: Path) -> Path | None:
-    found = sorted(folder.glob("*.safetensors"))
-    return found[0] if found else None
+def _files(entry: ModelEntry, vae: VaeEntry | None) -> ModelFiles:
+    kind, basis = None, entry.prediction.basis if entry.prediction else "default"
+    if entry.kind == "file" and entry.prediction and basis != "default":
+        said = entry.prediction.type
+        kind = said if said in ("epsilon", "v_prediction") else None
+    return ModelFiles(
+        entry.name,
+        str(entry.path),
+        str(vae.path) if vae else None,
+        kind=entry.kind,
+        family=entry.family,
+        prediction_type=kind,
+        basis=basis,
+        vae_kind=vae.kind if vae else "folder",
+        root=entry.root,
+        stamp=f"{entry.stamp} {vae.stamp}" if vae else entry.stamp,
+    )
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(2**20):
-                digest.update(block)
-    except OSError:
-        return ""
-    return digest.hexdigest()[:10]
-
-
-def _entry(path: Path) -> ModelEntry:
-    """Reads a checkpoint's small files. Damaged ones give defaults; loading says what is wrong."""
-    unet, vae = _json(path / "unet" / "config.json"), _json(path / "vae" / "config.json")
-    sample_size = unet.get("sample_size")
-    native = sample_size * LATENT_FACTOR if isinstance(sample_size, int) else 512
-    metadata = _json(path / METADATA)
-    known = _table(metadata, "defaults")
-    defaults = {key: value for key, value in known.items() if key in PARAMETERS}
-    size = (int(defaults.get("width", native)), int(defaults.get("height", native)))
-    about = {key: text for key, text in _table(metadata, "about").items() if isinstance(text, str)}
-    examples = {
-        key: tuple(text for text in texts if isinstance(text, str))
-        for key, texts in _table(metadata, "examples").items()
-        if isinstance(texts, list)
-    }
-    return ModelEntry(path.name, path, size, defaults, unet, vae, about, examples)
-
-
-def _table(metadata: Mapping[str, Any], name: str) -> dict[str, Any]:
-    part = metadata.get(name)
-    return part if isinstance(part, dict) else {}
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}
+def _gone(shelf: Shelf, name: str, field: str) -> ModelFileError:
+    why = shelf.refused.get(name)
+    if why is not None:
+        return ModelFileError(why.key, field=field, **dict(why.values))
+    return ModelFileError("error.model_gone", field=field, name=name)

@@ -17,7 +17,10 @@ SMOOTHING = 0.2
 
 @dataclass(frozen=True)
 class Progress:
-    """A moment of a running job. `progress` is 0..1 over all its pictures, `indices` the batch."""
+    """A moment of a running job. `progress` is 0..1 over all its pictures, `indices` the batch.
+
+    `loaded`: share of the checkpoint that is read, None where none is being read.
+    """
 
     total: int
     settled: int = 0
@@ -27,6 +30,7 @@ class Progress:
     steps: int = 0
     progress: float = 0.0
     eta_seconds: float | None = None
+    loaded: float | None = None
 
 
 class ProgressMeter:
@@ -66,8 +70,12 @@ class ProgressMeter:
             self._last, self._fresh = at, True
         if index not in self.now.indices:
             self.now = replace(self.now, indices=(), step=0)
-        self.now = replace(self.now, phase=phase)
+        self.now = replace(self.now, phase=phase, loaded=None)
         self._update()
+
+    def load_step(self, done: int, total: int) -> None:
+        """`done` of `total` bytes of a checkpoint are read."""
+        self.now = replace(self.now, loaded=min(done / max(total, 1), 1.0))
 
     def step(self, indices: tuple[int, ...], step: int, steps: int, at: float) -> None:
         """Step `step` of `steps` of the batch `indices` is done."""

@@ -130,7 +130,9 @@ class Reader:
             hash_of = self._hashes.vae_hash_of if field == "vae" else self._hashes.hash_of
             offered = names.offered(parameter.choices)
             own = digest if field == "checkpoint" else ""
-            found[field] = _known(written[:NAME_CHARACTERS], own, offered, hash_of)
+            written = written[:NAME_CHARACTERS]
+            known = names.known(parameter.choices or "", written)
+            found[field] = known or _known(written, own, offered, hash_of)
         name = found.get("checkpoint")
         here = self._hashes.hash_of(name) if digest and name in names.checkpoints else None
         if here and len(digest) >= HASH_DIGITS and not _same_hash(digest, here):

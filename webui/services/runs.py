@@ -11,6 +11,7 @@ from webui.core import infotext
 from webui.core.errors import InkstoneError, Message, NotFound, StorageError
 from webui.core.events import (
     JobFinished,
+    LoadStep,
     ModelFiles,
     PhaseStarted,
     PictureDone,
@@ -152,6 +153,11 @@ class Runs:
     def phase(self, run: Run, event: PhaseStarted, at: float) -> None:
         """The worker entered a phase."""
         run.meter.phase(event.phase, event.index, at)
+        self._announcer.moment(run.job, run.meter.now)
+
+    def load_step(self, run: Run, event: LoadStep, at: float) -> None:
+        """The worker read a part of a checkpoint."""
+        run.meter.load_step(event.done, event.total)
         self._announcer.moment(run.job, run.meter.now)
 
     def step(self, run: Run, event: StepDone, at: float) -> None:

@@ -17,9 +17,10 @@ class Settings(BaseSettings):
     """Read from the command line first, then from `INKSTONE_*` in the environment.
 
     `listen` opens the server to the network, which needs accounts; `auth` holds "user:password"
-    pairs. `workers` 0 means one per GPU, or one on a machine without. `allowed_hosts` are
-    further names under which a browser may reach the server. `samples_format` and
-    `samples_quality` are those of saved pictures: png, jpg, webp or avif, and 1 to 100.
+    pairs. `model_folders` are further ones to look for models in, also whole trees of
+    stable-diffusion-webui or ComfyUI. `workers` 0 means one per GPU, or one on a machine without.
+    `allowed_hosts` are further names under which a browser may reach the server. `samples_format`
+    and `samples_quality` are those of saved pictures: png, jpg, webp or avif, and 1 to 100.
     """
 
     model_config = SettingsConfigDict(env_prefix="INKSTONE_", frozen=True, extra="forbid")
@@ -30,6 +31,7 @@ class Settings(BaseSettings):
     auth: tuple[str, ...] = ()
     data_dir: Path = REPOSITORY / "data"
     models_dir: Path = REPOSITORY / "models"
+    model_folders: tuple[Path, ...] = ()
     database_url: str = ""
     browser: bool = True
     workers: int = 0
@@ -41,6 +43,11 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
+
+    @field_validator("model_folders")
+    @classmethod
+    def _all_absolute(cls, paths: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(path.expanduser().absolute() for path in paths)
 
     @property
     def address(self) -> str:

@@ -81,6 +81,7 @@ def step_view(job_id: str, progress: Progress, step: StepDone | None = None) -> 
         "step": progress.step,
         "steps": progress.steps,
         "eta_seconds": progress.eta_seconds,
+        "loaded": progress.loaded,
         "progress": progress.progress,
         "preview": _data_url(preview) if preview else None,
     }

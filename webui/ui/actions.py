@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 import gradio as gr
@@ -16,6 +17,11 @@ from webui.core.validation import complete
 from webui.ui.bindings import Form, choices_of, menu_of
 from webui.ui.services import UiServices
 from webui.ui.txt2img import Txt2Img
+
+FAMILIES: Mapping[str, str] = MappingProxyType(
+    {"sd1": "SD1", "sd2": "SD2", "sdxl": "SDXL", "sdxl_refiner": "SDXL Refiner"}
+)
+"""What people call the families; names are not translated."""
 
 FOLDED: Mapping[str, Any] = {
     "queue": False,
@@ -73,16 +79,27 @@ def connect_models(
     table = gr.Textbox(visible="hidden", elem_id="ink-models")
 
     def offered() -> tuple[object, str]:
-        menu = menu_of(choices_of(services.names(), PARAMETERS["checkpoint"]))
+        menu = checkpoint_menu(services)
         return gr.update(choices=menu), models_json(services)
+
+    def refreshed() -> tuple[object, str]:
+        services.refresh()
+        return offered()
 
     outputs = [checkpoint, table]
     tell = "(text) => window.inkstone.models(text)"
     for event in (
         blocks.load(offered, None, outputs, **FOLDED),
-        refresh.click(offered, None, outputs, **FOLDED),
+        refresh.click(refreshed, None, outputs, **FOLDED),
     ):
         event.then(None, [table], None, js=tell, **FOLDED)
+
+
+def checkpoint_menu(services: UiServices) -> list[tuple[str, str]]:
+    """Rows of the menu of checkpoints: the name with the family behind it, and the name."""
+    families = {model.name: FAMILIES.get(model.family) for model in services.models()}
+    menu = menu_of(choices_of(services.names(), PARAMETERS["checkpoint"]))
+    return [(f"{text} · {families[n]}" if families.get(n) else text, n) for text, n in menu]
 
 
 def models_json(services: UiServices) -> str:

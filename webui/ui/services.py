@@ -29,6 +29,10 @@ class Model(Protocol):
         """The size it was trained on, in pixels."""
 
     @property
+    def family(self) -> str:
+        """sd1, sd2, sdxl or sdxl_refiner; "" if only its own settings tell."""
+
+    @property
     def defaults(self) -> Mapping[str, object]:
         """Request fields to start with."""
 
@@ -46,14 +50,15 @@ class UiServices:
     """The composition root fills this in; nothing in `webui.ui` knows where it comes from.
 
     `catalogues`: language code -> key -> text, English first. `submit` puts a request into the
-    queue for an owner and returns the job's id. `merge` works the entry `styles` of request fields
-    into the prompts. `owner_of` and `language_of` read a browser's
-    request. `translate` turns a message into text of a language.
+    queue for an owner and returns the job's id. `refresh` looks for new models. `merge` works the
+    entry `styles` of request fields into the prompts. `owner_of` and `language_of` read a
+    browser's request. `translate` turns a message into text of a language.
     """
 
     catalogues: Mapping[str, Mapping[str, str]]
     names: Callable[[], Names]
     models: Callable[[], Sequence[Model]]
+    refresh: Callable[[], None]
     merge: Callable[[Mapping[str, Any]], dict[str, Any]]
     submit: Callable[[str, GenerationRequest], str]
     owner_of: Callable[[Request], str]

@@ -27,7 +27,7 @@ import dataclasses, pathlib, sys
 import torch
 from webui.core.model_files.header import read_header
 from webui.engine.device import cpu_device
-from webui.engine.single_file.families import FAMILIES
+from webui.engine.families import FAMILIES
 from webui.engine.single_file.load import load_file
 
 def figure(name):

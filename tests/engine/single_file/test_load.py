@@ -20,9 +20,9 @@ from webui.core.errors import Cancelled, ModelFileError
 from webui.core.model_files.header import read_header
 from webui.engine.bundle import ModelBundle
 from webui.engine.device import Device, cpu_device
+from webui.engine.families import FAMILIES, SD1, SD2, SDXL
 from webui.engine.model_levels import model_sigmas
 from webui.engine.single_file import unet_names, vae_names
-from webui.engine.single_file.families import FAMILIES, SD1, SD2, SDXL
 from webui.engine.single_file.load import Parts, load_file, load_vae
 from webui.engine.single_file.probe import predicts_velocity
 from webui.engine.single_file.reading import Progress

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from tests.tiny_checkpoints import UNETS, ldm_state, modules, origins
 from webui.core.model_files.entries import Tensor as Entry
 from webui.core.model_files.header import Header
+from webui.engine.families import FAMILIES
 from webui.engine.single_file import unet_names, vae_names
 from webui.engine.single_file.build import build_text_encoder, build_unet, build_vae
 from webui.engine.single_file.contents import PartFile
-from webui.engine.single_file.families import FAMILIES
 from webui.engine.single_file.load import load_tokenizers
 
 TENSORS = {

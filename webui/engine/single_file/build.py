@@ -11,8 +11,8 @@ from transformers.models.clip.configuration_clip import CLIPTextConfig
 from transformers.models.clip.modeling_clip import CLIPTextModel, CLIPTextModelWithProjection
 
 from webui.core.errors import ModelFileError
-from webui.engine.single_file.contents import PartFile
-from webui.engine.single_file.families import (
+from webui.engine.bundle import TextEncoder
+from webui.engine.families import (
     HEAD_WIDTH,
     TIME_WIDTH,
     VARIANTS,
@@ -21,9 +21,9 @@ from webui.engine.single_file.families import (
     TextPlan,
     UNetPlan,
 )
+from webui.engine.single_file.contents import PartFile
 from webui.engine.tokenizer import ClipTokenizer
 
-TextEncoder = CLIPTextModel | CLIPTextModelWithProjection
 NORM_GROUPS = 32
 VAE_MULTIPLES = (1, 2, 4, 4)
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from webui.core.errors import ModelFileError
 from webui.core.model_files.entries import Tensor
 from webui.core.model_files.header import Header
+from webui.engine.families import TextPlan
 from webui.engine.single_file import text_names, unet_names, vae_names
-from webui.engine.single_file.families import TextPlan
 
 UNET, VAE = "UNet", "VAE"
 """What the parts are called, in every language."""

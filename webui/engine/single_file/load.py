@@ -14,19 +14,9 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from webui.core.errors import ModelFileError
 from webui.core.model_files.header import Header
 from webui.engine.attention import TextAttention
-from webui.engine.bundle import PredictionType
+from webui.engine.bundle import PredictionType, TextEncoder
 from webui.engine.device import Device
-from webui.engine.layout import lay_out_for_cpu
-from webui.engine.single_file import contents
-from webui.engine.single_file.build import (
-    VAE_MULTIPLES,
-    TextEncoder,
-    build_text_encoder,
-    build_unet,
-    build_vae,
-)
-from webui.engine.single_file.contents import PartFile
-from webui.engine.single_file.families import (
+from webui.engine.families import (
     NOISE,
     SD2,
     VARIANTS,
@@ -34,6 +24,15 @@ from webui.engine.single_file.families import (
     TextPlan,
     Variant,
 )
+from webui.engine.layout import lay_out_for_cpu
+from webui.engine.single_file import contents
+from webui.engine.single_file.build import (
+    VAE_MULTIPLES,
+    build_text_encoder,
+    build_unet,
+    build_vae,
+)
+from webui.engine.single_file.contents import PartFile
 from webui.engine.single_file.probe import predicts_velocity
 from webui.engine.single_file.reading import Progress, read_all
 from webui.engine.single_file.shell import Shell
@@ -75,13 +74,15 @@ def load_file(
     *,
     prediction_type: PredictionType | None = None,
     ema: bool = False,
+    vae: bool = True,
     progress: Progress | None = None,
 ) -> Parts:
     """Loads a checkpoint whose header was read and whose family is known.
 
     `prediction_type`: what is known of it from elsewhere; else a mark in the file says it, and
     models of SD2, of which both kinds are about, are tried out. `ema`: the moving average
-    instead of the last weights, where the file has both. `progress` may raise to cancel.
+    instead of the last weights, where the file has both. `vae`: False leaves it out, where another
+    is to take its place. `progress` may raise to cancel.
 
     Raises:
         ModelFileError: naming the part and the tensor that is missing or wrong. Every tensor is
@@ -90,13 +91,13 @@ def load_file(
     contents.check_marks(header)
     tokenizers = load_tokenizers(family)
     unet = _shell_of_unet(family, contents.unet_part(header, ema=ema))
-    vae_part = contents.vae_part(header)
-    vae = None if vae_part is None else _shell_of_vae(family, vae_part)
+    vae_part = contents.vae_part(header) if vae else None
+    own_vae = None if vae_part is None else _shell_of_vae(family, vae_part)
     texts = [
         _shell_of_text(plan, contents.text_part(header, plan), tokenizer)
         for plan, tokenizer in zip(family.texts, tokenizers, strict=True)
     ]
-    shells = [shell for shell in (unet, vae, *texts) if shell is not None]
+    shells = [shell for shell in (unet, own_vae, *texts) if shell is not None]
     wanted = [one for shell in shells for one in shell.wanted]
     read_all(wanted, device, progress)
     for shell in shells:
@@ -109,7 +110,7 @@ def load_file(
         family=family,
         variant=VARIANTS[model.config["in_channels"]],
         unet=model,
-        vae=None if vae is None else vae.module,
+        vae=None if own_vae is None else own_vae.module,
         text_encoders=tuple(None if text is None else text.module for text in texts),
         tokenizers=tokenizers,
         prediction_type=prediction_type,

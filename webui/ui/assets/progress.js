@@ -50,6 +50,7 @@ function draw() {
 
 function phaseText(state) {
   const parts = [PHASES.has(state.phase) ? t(`phase.${state.phase}`) : t("phase.start")];
+  if (state.phase === "load" && state.loaded) parts.push(`${Math.floor(100 * state.loaded)} %`);
   if (["denoise", "hires"].includes(state.phase) && state.steps) parts.push(t("progress.step", state));
   if (state.pictures_total > 1) {
     const values = { done: state.pictures_done, total: state.pictures_total };

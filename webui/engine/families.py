@@ -56,7 +56,9 @@ class UNetPlan:
 class TextPlan:
     """A text encoder. `layers` are those that are used; files may hold more.
 
-    `padding` is the token that fills a prompt up, None for the end mark.
+    `padding` is the token that fills a prompt up, None for the end mark. `slot`: what files of
+    embeddings call it. `taken`: the layer, counted from the end, whose output the model was
+    trained with; `normed`: through the final norm; `skips`: whether clip skip chooses another.
     """
 
     label: str
@@ -65,6 +67,10 @@ class TextPlan:
     layers: int
     projected: bool
     padding: int | None
+    slot: str
+    taken: int = 1
+    normed: bool = True
+    skips: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,25 +84,44 @@ class Family:
     latent_scale: float = 0.18215
 
 
+def big_g(prefix: str) -> TextPlan:
+    """SDXL's larger text encoder. Its last layer goes into the pooled vector alone."""
+    return TextPlan("OpenCLIP-bigG", prefix, True, 32, True, 0, "clip_g", taken=2, normed=False)
+
+
 SD1 = Family(
     "sd1",
     UNetPlan((1, 2, 4, 4), (1, 1, 1, 0), 1, heads=8, linear=False),
-    (TextPlan("CLIP-L", "cond_stage_model.transformer.", False, 12, False, None),),
+    (
+        TextPlan(
+            "CLIP-L", "cond_stage_model.transformer.", False, 12, False, None, "clip_l", skips=True
+        ),
+    ),
     native_size=512,
 )
 SD2 = Family(
     "sd2",
     UNetPlan((1, 2, 4, 4), (1, 1, 1, 0), 1, heads=None, upcast=True),
     # Of its 24 layers the last was never used, so none of ours is spent on it.
-    (TextPlan("OpenCLIP-H", "cond_stage_model.model.", True, 23, False, 0),),
+    (TextPlan("OpenCLIP-H", "cond_stage_model.model.", True, 23, False, 0, "clip_h"),),
     native_size=768,
 )
 SDXL = Family(
     "sdxl",
     UNetPlan((1, 2, 4), (0, 2, 10), 10, heads=None, sized=True),
     (
-        TextPlan("CLIP-L", "conditioner.embedders.0.transformer.", False, 12, False, None),
-        TextPlan("OpenCLIP-bigG", "conditioner.embedders.1.model.", True, 32, True, 0),
+        TextPlan(
+            "CLIP-L",
+            "conditioner.embedders.0.transformer.",
+            open_clip=False,
+            layers=12,
+            projected=False,
+            padding=None,
+            slot="clip_l",
+            taken=2,
+            normed=False,
+        ),
+        big_g("conditioner.embedders.1.model."),
     ),
     native_size=1024,
     latent_scale=0.13025,
@@ -104,7 +129,7 @@ SDXL = Family(
 SDXL_REFINER = Family(
     "sdxl_refiner",
     UNetPlan((1, 2, 4, 4), (0, 4, 4, 0), 4, heads=None, sized=True),
-    (TextPlan("OpenCLIP-bigG", "conditioner.embedders.0.model.", True, 32, True, 0),),
+    (big_g("conditioner.embedders.0.model."),),
     native_size=1024,
     latent_scale=0.13025,
 )

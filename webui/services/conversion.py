@@ -1,0 +1,87 @@
+"""Pickles to safetensors. The pickle is opened by a process that is made for it and then gone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import webui
+from webui.core.errors import Message, ModelFileError
+from webui.core.model_files.content import kind_of_content, refuse_other_content
+from webui.core.model_files.header import read_header
+from webui.services.files import part_of
+
+SUFFIX = ".safetensors"
+CONVERT = (sys.executable, "-m", "webui.engine.unpickle")
+
+
+def convert(source: Path) -> Path:
+    """Writes the weights of a pickle beside it as safetensors; returns the new file.
+
+    The pickle stays as it is, and so does a file that has the new one's name already. The new
+    file is there whole or not at all.
+
+    Raises:
+        ModelFileError: the file is missing, no pickle, asks for programs to be run, or is
+            damaged; or the new file is there already or cannot be written.
+    """
+    source = source.absolute()
+    if kind_of_content(source) != "pickle":
+        refuse_other_content(source)
+        raise ModelFileError("error.convert_needless", file=str(source))
+    target = source.with_suffix(SUFFIX)
+    if target == source:  # a pickle under another suffix than its own
+        target = source.with_name(f"{source.stem}.converted{SUFFIX}")
+    _refuse_existing(target)
+    part = part_of(target)
+    try:
+        _check_room(source)
+        _run(source, part)
+        read_header(part)
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        _refuse_existing(target)  # somebody else may have made it meanwhile
+        part.replace(target)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ModelFileError("error.convert_unwritten", file=str(target), reason=reason) from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+    return target
+
+
+def _check_room(source: Path) -> None:
+    size = source.stat().st_size
+    free = shutil.disk_usage(source.parent).free
+    if free < size:
+        values = {"needed": f"{size / 10**9:.1f}", "free": f"{free / 10**9:.1f}"}
+        raise ModelFileError("error.convert_room", folder=str(source.parent), **values)
+
+
+def _run(source: Path, part: Path) -> None:
+    done = subprocess.run(
+        [*CONVERT, str(source), str(part)],
+        cwd=Path(webui.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    try:
+        answer = json.loads(done.stdout.splitlines()[-1])
+    except (ValueError, IndexError) as error:
+        code = done.returncode
+        raise ModelFileError("error.convert_died", file=str(source), code=code) from error
+    if "error" in answer:
+        message = Message.from_json(answer["error"])
+        raise ModelFileError(message.key, **dict(message.values))
+
+
+def _refuse_existing(target: Path) -> None:
+    if target.exists():
+        raise ModelFileError("error.convert_exists", file=str(target))

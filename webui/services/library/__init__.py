@@ -1,0 +1,1 @@
+"""What lies in the folders of models: found, recognised, named and hashed, without torch."""

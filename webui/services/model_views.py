@@ -1,0 +1,67 @@
+"""The library as JSON, in the form that clients get."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from webui.services.library.entries import Item, ModelEntry, VaeEntry
+from webui.services.library.walk import legible
+from webui.services.models import ModelLibrary, title_of
+
+
+def library_view(library: ModelLibrary) -> dict[str, Any]:
+    """Checkpoints and VAEs in the order of the menus, then all other files.
+
+    `hash` is null until it was computed; a list waits for none. Messages have no text yet.
+    """
+    shelf = library.shelf()
+    return {
+        "checkpoints": [_checkpoint(library, entry) for entry in shelf.checkpoints.values()],
+        "vaes": [_vae(library, entry) for entry in shelf.vaes.values()],
+        "others": [_item(item) for item in shelf.items],
+    }
+
+
+def _checkpoint(library: ModelLibrary, entry: ModelEntry) -> dict[str, Any]:
+    digest = library.known_hash(entry)
+    prediction = entry.prediction
+    return {
+        "name": entry.name,
+        "title": title_of(entry, digest),
+        "hash": digest,
+        "path": str(entry.path),
+        "kind": entry.kind,
+        "family": entry.family,
+        "variant": entry.variant,
+        "distilled": entry.distilled or None,
+        "prediction": {"type": prediction.type, "basis": prediction.basis} if prediction else None,
+        "has_vae": entry.has_vae,
+        "size": entry.size,
+        "width": entry.native_size[0],
+        "height": entry.native_size[1],
+        "defaults": dict(entry.defaults),
+    }
+
+
+def _vae(library: ModelLibrary, entry: VaeEntry) -> dict[str, Any]:
+    digest = library.known_hash(entry)
+    return {
+        "name": entry.name,
+        "title": title_of(entry, digest),
+        "hash": digest,
+        "path": str(entry.path),
+        "kind": entry.kind,
+        "families": list(entry.families),
+        "size": entry.size,
+    }
+
+
+def _item(item: Item) -> dict[str, Any]:
+    return {
+        "name": legible(item.name),
+        "path": legible(str(item.path)),
+        "kind": item.kind,
+        "families": list(item.families),
+        "size": item.size,
+        "message": item.problem.to_json() if item.problem else None,
+    }
