@@ -55,9 +55,16 @@ def told(
 
 
 def by_hand(bundle: ModelBundle, x: Tensor, cfg_scale: float, *prompts: tuple[str, float]):
-    """The formula of AND with one call of the model per prompt."""
+    """The formula of AND with one call of the model per prompt.
+
+    Short prompts are as long as the longest: their last row is said again.
+    """
     encoder = PromptEncoder(bundle)
-    rows = [encoder.encode(text) for text in ("", *(text for text, _ in prompts))]
+    parts = [encoder.encode(text) for text, _ in prompts]
+    longest = max(part.shape[1] for part in parts)
+    again = [longest - part.shape[1] for part in parts]
+    rows = [encoder.encode("")]
+    rows += [torch.cat([p, *[p[:, -1:]] * n], 1) for p, n in zip(parts, again, strict=True)]
     uncond, *conds = (model_denoiser(bundle, row.repeat(len(x), 1, 1))(x, SIGMA) for row in rows)
     total = uncond.clone()
     for cond, (_, weight) in zip(conds, prompts, strict=True):

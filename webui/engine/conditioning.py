@@ -14,7 +14,7 @@ from webui.core.prompt import Schedule, read_negative, read_prompt
 from webui.core.request import GenerationRequest
 from webui.engine.bundle import ModelBundle
 from webui.engine.denoiser import model_denoiser
-from webui.engine.encoding import Encoding, even_out
+from webui.engine.encoding import Encoding, even_out, stretched
 from webui.engine.guidance import Guidance, unguided
 from webui.engine.passes import Pass
 from webui.engine.samplers import Denoiser
@@ -59,7 +59,11 @@ class Texts:
     size: tuple[int, int]
 
     def told(self, stage: Stage) -> tuple[Encoding, ...]:
-        """One for each prompt of a stage, with rows of one length if they are padded."""
+        """One for each prompt of a stage, with rows of one length if they are padded.
+
+        The parts that AND joins are always brought to one length, by their own last row, so that
+        such prompts give the pictures that users know.
+        """
         told = [self.encodings[text] for text in stage.prompts]
         if self.guided and not stage.prompts[0] and told[0].pooled is not None:
             # As the families with pooled vectors were trained, and as users know them.
@@ -68,6 +72,11 @@ class Texts:
             empty = self.encodings.get("")
             rows = even_out([one.rows for one in told], empty.rows if empty else None)
             told = [replace(one, rows=row) for one, row in zip(told, rows, strict=True)]
+        parts = told[int(self.guided) :]
+        longest = max((one.rows.shape[1] for one in parts), default=0)
+        told[int(self.guided) :] = [
+            replace(one, rows=stretched(one.rows, longest)) for one in parts
+        ]
         return tuple(told)
 
 

@@ -61,6 +61,12 @@ def encode_chunks(
     return Encoding(rows[0] if len(rows) == 1 else torch.cat(rows, dim=2), pooled)
 
 
+def stretched(rows: Tensor, length: int) -> Tensor:
+    """Rows (1, T, D) with the last one repeated up to `length`, (1, length, D)."""
+    missing = length - rows.shape[1]
+    return torch.cat([rows, rows[:, -1:].expand(-1, missing, -1)], dim=1) if missing > 0 else rows
+
+
 def even_out(encodings: Sequence[Tensor], empty: Tensor | None) -> tuple[Tensor, ...]:
     """Encodings brought to the length of the longest, so that one call of the model serves all.
 
