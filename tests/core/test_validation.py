@@ -29,6 +29,13 @@ def test_a_random_seed_is_resolved(seed):
     assert complete({"seed": seed}, NAMES, draw=lambda: 5).seed == 5
 
 
+def test_a_variation_seed_is_drawn_only_where_it_counts():
+    assert complete({"variation_seed": -1}, NAMES, draw=lambda: 5).variation_seed == 0
+    varied = {"variation_strength": 0.1}
+    assert complete(varied, NAMES, draw=lambda: 5).variation_seed == 5
+    assert complete({**varied, "variation_seed": 3}, NAMES, draw=lambda: 5).variation_seed == 3
+
+
 @pytest.mark.parametrize(
     ("field", "value", "key"),
     [

@@ -89,10 +89,11 @@ def complete(
         InvalidRequest: with one problem per faulty field; nothing was changed.
     """
     filled = dict(values)
+    # Without a strength the variation's seed takes no part in the picture: none is made up.
     varied = values.get("variation_strength") not in (None, "", 0)
-    for field, absent in (("seed", RANDOM_SEED), ("variation_seed", RANDOM_SEED if varied else 0)):
-        if filled.get(field, absent) in (RANDOM_SEED, None, "", str(RANDOM_SEED)):
-            filled[field] = draw()
+    for field, drawn in (("seed", True), ("variation_seed", varied)):
+        if filled.get(field, RANDOM_SEED) in (RANDOM_SEED, None, "", str(RANDOM_SEED)):
+            filled[field] = draw() if drawn else 0
     if not filled.get("checkpoint") and names.checkpoints:
         filled["checkpoint"] = names.checkpoints[0]
     problems: list[Message] = []
