@@ -99,7 +99,7 @@ def test_the_form_survives_a_reload(studio: Studio) -> None:
 
 def test_a_new_visitor_gets_the_models_own_size(studio: Studio) -> None:
     assert studio.values("checkpoint", "width", "height", "seed", "eta") == [
-        "starter", "128", "128", "-1", "",
+        "starter · SD1", "128", "128", "-1", "",
     ]  # fmt: skip
 
 

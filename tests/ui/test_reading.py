@@ -40,7 +40,8 @@ def test_infotext_in_the_prompt_is_shown_before_it_is_applied(studio: Studio) ->
     dialog.locator('[data-part="apply"]').click()
     expect(studio.field("prompt")).to_have_value("a (red:1.2) apple")
     taken = ("negative_prompt", "steps", "sampler", "seed", "width", "cfg_scale", "checkpoint")
-    assert studio.values(*taken) == ["blurry", "25", "Euler a", "12345", "192", "3", "starter"]
+    shown = ["blurry", "25", "Euler a", "12345", "192", "3", "starter · SD1"]
+    assert studio.values(*taken) == shown
     expect(studio.field("hires")).to_be_checked()
     assert studio.values("denoising_strength") == ["0.4"]
 
