@@ -59,7 +59,6 @@ SAMPLER_ROWS = (
         default_eta=1.0,
         options=NOISE,
         calls=2,
-        ensd=True,
     ),
     SamplerSpec(
         "DPM++ 3M SDE",
@@ -78,7 +77,6 @@ SAMPLER_ROWS = (
         noise="per_step",
         default_eta=1.0,
         options=NOISE,
-        ensd=True,
     ),
     SamplerSpec("Euler", f"{EULER}:euler", aliases=("k_euler",), options=CHURN),
     SamplerSpec("LMS", f"{MULTISTEP}:lms", aliases=("k_lms",)),
@@ -102,7 +100,6 @@ SAMPLER_ROWS = (
         options=NOISE,
         calls=2,
         discards_penultimate=True,
-        ensd=True,
     ),
     SamplerSpec(
         "DPM fast",
@@ -111,7 +108,6 @@ SAMPLER_ROWS = (
         noise="per_step",
         default_eta=1.0,
         options=NOISE + LOWEST,
-        ensd=True,
     ),
     SamplerSpec(
         "DPM adaptive",
@@ -120,7 +116,6 @@ SAMPLER_ROWS = (
         noise="per_step",
         default_eta=1.0,
         options=NOISE + LOWEST,
-        ensd=True,
         one_by_one=True,
     ),
     SamplerSpec(

@@ -21,7 +21,6 @@ class SamplerSpec:
     `timesteps`: it walks the model's own timesteps, given by the function `row` names, and
     ignores the chosen schedule.
     `discards_penultimate`: its row is made for one step more, without the last level above 0.
-    `ensd`: it is one of those for which stable-diffusion-webui names the "eta noise seed delta".
     `cfg_factor`: what cfg_scale is multiplied with before guidance.
     `needs_uncond`: it asks guidance for the estimate without the prompt as well.
     `distilled`: how many of the model's timesteps the method was distilled on; None is all.
@@ -39,7 +38,6 @@ class SamplerSpec:
     options: tuple[str, ...] = ()
     calls: int = 1
     discards_penultimate: bool = False
-    ensd: bool = False
     cfg_factor: float = 1.0
     needs_uncond: bool = False
     distilled: int | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -38,14 +40,7 @@ def decode_finite(bundle: ModelBundle, latent: Tensor) -> Tensor:
     Pictures are decoded one by one: a batch would need its multiple of memory. Where half
     precision overflows, the decoder is used in float32 for this picture.
     """
-    image = _decode(bundle, latent)
-    if not bool(torch.isfinite(image).all()) and bundle.device.dtype != torch.float32:
-        nn.Module.to(bundle.vae, torch.float32)
-        try:
-            image = _decode(bundle, latent)
-        finally:
-            nn.Module.to(bundle.vae, bundle.device.dtype)
-    return image.float()
+    return _finite(bundle, lambda: _decode(bundle, latent)).float()
 
 
 def encode(bundle: ModelBundle, picture: Pixels) -> Tensor:
@@ -65,14 +60,19 @@ def encode_finite(bundle: ModelBundle, image: Tensor) -> Tensor:
 
     Where half precision overflows, the encoder is used in float32 for this picture.
     """
-    latent = _encode(bundle, image)
-    if not bool(torch.isfinite(latent).all()) and bundle.device.dtype != torch.float32:
+    return _finite(bundle, lambda: _encode(bundle, image))
+
+
+def _finite(bundle: ModelBundle, make: Callable[[], Tensor]) -> Tensor:
+    """What `make` has from the VAE; where half precision overflows, once more in float32."""
+    made = make()
+    if not bool(torch.isfinite(made).all()) and bundle.device.dtype != torch.float32:
         nn.Module.to(bundle.vae, torch.float32)
         try:
-            latent = _encode(bundle, image)
+            made = make()
         finally:
             nn.Module.to(bundle.vae, bundle.device.dtype)
-    return latent
+    return made
 
 
 def _encode(bundle: ModelBundle, image: Tensor) -> Tensor:

@@ -23,20 +23,14 @@ def library_view(library: ModelLibrary) -> dict[str, Any]:
 
 
 def _checkpoint(library: ModelLibrary, entry: ModelEntry) -> dict[str, Any]:
-    digest = library.known_hash(entry)
     prediction = entry.prediction
     return {
-        "name": entry.name,
-        "title": title_of(entry, digest),
-        "hash": digest,
-        "path": str(entry.path),
-        "kind": entry.kind,
+        **_listed(library, entry),
         "family": entry.family,
         "variant": entry.variant,
         "distilled": entry.distilled or None,
         "prediction": {"type": prediction.type, "basis": prediction.basis} if prediction else None,
         "has_vae": entry.has_vae,
-        "size": entry.size,
         "width": entry.native_size[0],
         "height": entry.native_size[1],
         "defaults": dict(entry.defaults),
@@ -44,6 +38,11 @@ def _checkpoint(library: ModelLibrary, entry: ModelEntry) -> dict[str, Any]:
 
 
 def _vae(library: ModelLibrary, entry: VaeEntry) -> dict[str, Any]:
+    return {**_listed(library, entry), "families": list(entry.families)}
+
+
+def _listed(library: ModelLibrary, entry: ModelEntry | VaeEntry) -> dict[str, Any]:
+    """What is said of every entry of a menu."""
     digest = library.known_hash(entry)
     return {
         "name": entry.name,
@@ -51,7 +50,6 @@ def _vae(library: ModelLibrary, entry: VaeEntry) -> dict[str, Any]:
         "hash": digest,
         "path": str(entry.path),
         "kind": entry.kind,
-        "families": list(entry.families),
         "size": entry.size,
     }
 
