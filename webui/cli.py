@@ -24,6 +24,8 @@ COMMANDS = MappingProxyType(
         "serve": "webui.commands.serve",
         "generate": "webui.commands.generate",
         "convert": "webui.commands.convert",
+        "merge": "webui.commands.merge",
+        "download": "webui.commands.download",
         "doctor": "webui.commands.doctor",
         "bench": "webui.commands.bench",
         "test": "webui.commands.check",

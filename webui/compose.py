@@ -26,10 +26,12 @@ from webui.http.identity import language_of, owner_of
 from webui.http.services import HttpServices
 from webui.services.accounts import Accounts
 from webui.services.admission import check_fits
+from webui.services.downloads.service import Downloads
 from webui.services.hub import EventHub
 from webui.services.images import ImageStore
 from webui.services.jobs import JobService
 from webui.services.localisation import Localiser
+from webui.services.merging import MergeService
 from webui.services.models import (
     FRESH_SECONDS,
     PATIENCE_SECONDS,
@@ -41,7 +43,7 @@ from webui.services.store import Store
 from webui.services.styles import FILE_NAME as STYLES
 from webui.services.styles import StyleService
 from webui.services.tokens import TokenCounter
-from webui.services.workers.local import LocalPool, LocalPoolOptions
+from webui.services.workers.local import LocalPool, LocalPoolOptions, worker_command
 
 LOG_BYTES = 2 * 2**20
 
@@ -65,12 +67,19 @@ def open_services(
         fresh=FRESH_SECONDS,
     )
     closing.callback(library.close)
+    merges = MergeService(library)
+    closing.callback(merges.close)
+    downloads = Downloads(settings.models_dir, settings.network, arrived=library.refresh)
+    closing.callback(downloads.close)
     hub = EventHub()
     closing.callback(hub.close)
     images = ImageStore(
         store, file_format=settings.samples_format, quality=settings.samples_quality
     )
-    pool = LocalPool(settings.data_dir, LocalPoolOptions(size=settings.workers or 1))
+    command = worker_command(settings.memory_level)
+    pool = LocalPool(
+        settings.data_dir, LocalPoolOptions(size=settings.workers or 1, command=command)
+    )
     jobs = JobService(store, images, hub, pool, library)
     jobs.start(_first(library))
     closing.callback(jobs.close)
@@ -84,6 +93,8 @@ def open_services(
         images=images,
         hub=hub,
         library=library,
+        downloads=downloads,
+        merges=merges,
         tokens=TokenCounter(),
         styles=StyleService(settings.data_dir / STYLES),
         accounts=accounts,

@@ -16,6 +16,7 @@ from typing import get_args
 from tests.architecture.source import REPOSITORY, WEBUI, name_of, product_files, tree
 from webui.core.events import Phase
 from webui.core.request import FIXED_CHOICES, PARAMETERS
+from webui.services.downloads.service import State
 from webui.services.library.places import OWN_FOLDERS
 from webui.ui.bindings import FOLDS
 
@@ -58,6 +59,7 @@ EXPANSIONS: dict[str, tuple[str, ...]] = {
         f"reading.source_{name}"
         for name in ("inkstone", "webui", "novelai", "invokeai", "comfyui", "none")
     ),
+    "downloads.state_*": tuple(f"downloads.state_{state}" for state in get_args(State)),
     "misplaced.*": tuple(f"misplaced.{kind}" for kind in OWN_FOLDERS if kind not in MODELS),
     "button.*": ("button.swap", "button.random_seed", "button.reuse_seed"),
     "example.*": tuple(f"example.{number}" for number in range(1, 7)),

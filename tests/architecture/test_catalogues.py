@@ -15,6 +15,7 @@ NAMES = {"VAE", "Eta", "Python", "Torch", "diffusers", "txt2img"}
 """Words that are the same in Chinese."""
 
 SPEAKERS = {"say", "tell", "_say", "InkstoneError", "ModelFileError", "StorageError", "NotFound"}
+SPEAKERS |= {"DownloadError", "TooLarge"}
 WORDMARK = "Inkstone 砚"
 VISIBLE = {"label", "placeholder", "info", "title", "value"}
 

@@ -35,6 +35,12 @@ def test_a_sound_installation(tmp_path: Path, free_port: int) -> None:
     assert "doctor." not in done.stdout
 
 
+def test_the_memory_level_is_shown() -> None:
+    done = run("doctor", "--memory-level", "low")
+    assert "low" in done.stdout
+    assert run("doctor", "--memory-level", "lowest").returncode == 1
+
+
 def test_what_stops_the_program_is_counted(tmp_path: Path, taken_port: int) -> None:
     done = run("doctor", "--models-dir", str(tmp_path), "--port", str(taken_port))
     assert done.returncode == 1

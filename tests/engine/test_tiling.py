@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from tests.engine.test_pipeline import drawn, small
 from webui.engine.bundle import ModelBundle
-from webui.engine.latents import decode_float
 from webui.engine.pipeline import Watcher, generate
 from webui.engine.tiling import tiled
+from webui.engine.vae import decoded
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def test_unet_and_vae_know_no_edge(tiny: ModelBundle, circular: bool) -> None:
     def compare() -> tuple[float, ...]:
         pairs = (
             (noise(shifted(x, 2, 4)), shifted(noise(x), 2, 4)),
-            (decode_float(tiny, shifted(x, 3, 5)), shifted(decode_float(tiny, x), 24, 40)),
+            (decoded(tiny, shifted(x[0], 3, 5)), shifted(decoded(tiny, x[0]), 24, 40)),
             (encoded(shifted(picture, 8, 24)), shifted(encoded(picture), 1, 3)),
         )
         return tuple(float((a - b).abs().max() / b.abs().max()) for a, b in pairs)

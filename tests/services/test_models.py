@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from tests.model_writers import sd1_checkpoint, sdxl_checkpoint, write_model
 from webui.core.errors import ModelFileError
 from webui.services.models import ModelLibrary
 from webui.services.tokens import TokenCounter
@@ -90,3 +91,20 @@ def test_the_longest_reading_of_a_prompt_is_counted(library):
     literal = counter.count(folder, "red AND red", negative=True)
     assert literal == counter.count(folder, "red and red")
     assert counter.count(folder, "[|" * 5_000 + "]" * 5_000) == (0, 75)
+
+
+def test_a_taesd_makes_the_previews_of_the_models_that_it_is_for(tmp_path):
+    """One for SDXL has it in its name; one that says nothing is for SD1."""
+    write_model(tmp_path / "checkpoints" / "one.safetensors", sd1_checkpoint())
+    write_model(tmp_path / "checkpoints" / "two.safetensors", sdxl_checkpoint())
+    decoder = {"1.weight": (64, 4, 3, 3), "1.bias": (64,)}
+    library = ModelLibrary(tmp_path)
+    assert library.files("one").preview is None
+    plain = write_model(tmp_path / "vae_approx" / "taesd_decoder.safetensors", decoder)
+    library.refresh()
+    assert (library.files("one").preview, library.files("two").preview) == (str(plain), None)
+    large = write_model(tmp_path / "vae_approx" / "taesdxl_decoder.safetensors", decoder)
+    library.refresh()
+    assert library.files("one").preview == str(plain)
+    assert library.files("two").preview == str(large)
+    library.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 from rich.console import Console
@@ -14,6 +14,7 @@ from webui.commands.findings import Finding
 from webui.commands.given import settings
 from webui.commands.paths import REPOSITORY
 from webui.commands.speech import FAILED, Speech, reporting
+from webui.core.memory_levels import MemoryLevel
 
 MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 
@@ -32,11 +33,25 @@ def doctor(
     models_dir: Annotated[
         Path | None, typer.Option(help="cli.models_dir", show_default="models")
     ] = None,
+    memory_level: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(get_args(MemoryLevel)),
+            help="cli.serve.memory_level",
+            show_default="auto",
+        ),
+    ] = None,
     lang: Annotated[str, typer.Option(help="cli.lang", show_default=False)] = "",
 ) -> None:
     """Prints a line for each thing looked at; exit status 1 if anything stops the program."""
     with reporting(lang):
-        chosen = settings(host=host, port=port, data_dir=data_dir, models_dir=models_dir)
+        chosen = settings(
+            host=host,
+            port=port,
+            data_dir=data_dir,
+            models_dir=models_dir,
+            memory_level=memory_level,
+        )
     say = Speech(lang)
     console = Console(highlight=False, soft_wrap=True)
     states = []
@@ -44,7 +59,7 @@ def doctor(
         findings.python_version(),
         findings.virtual_environment(),
         findings.package_versions(REPOSITORY / "constraints.txt"),
-        findings.torch_device(),
+        findings.torch_device(chosen.memory_level),
         findings.memory(),
         findings.disk(chosen.data_dir),
         findings.models(chosen.models_dir),

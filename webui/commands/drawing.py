@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from webui import __version__
+from webui.commands.given import settings
 from webui.commands.speech import Speech
 from webui.core import infotext
 from webui.core.errors import InkstoneError, Message, StorageError
@@ -43,7 +44,7 @@ def draw(request: GenerationRequest, library: ModelLibrary, target: Path, say: S
         with progress_bar() as bar:
             watcher = Teller(request, writer, bar, say)
             watcher.on_phase("load", 0)
-            models = Models(choose_device())
+            models = Models(choose_device(), settings().memory_level)
             models.embeddings.look(Path(library.embeddings_folder()))
             model, others = load_all(models, request, files, further)
             pairs = {name: (other.bundle, other.encoder) for name, other in others.items()}

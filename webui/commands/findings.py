@@ -24,6 +24,7 @@ from packaging.requirements import Requirement
 
 from webui.commands.browsers import installed_chromium
 from webui.core.errors import InkstoneError
+from webui.core.memory_levels import Budget, MemoryLevel, budget_of
 from webui.services.models import ModelLibrary
 
 GIGABYTE = 10**9
@@ -76,7 +77,7 @@ def package_versions(constraints: Path) -> Finding:
     return Finding("packages", "warn" if others else "ok", values)
 
 
-def torch_device() -> Finding:
+def torch_device(level: MemoryLevel = "auto") -> Finding:
     """What torch draws on. Asked in a process of its own: a broken torch may end its process."""
     try:
         done = subprocess.run(
@@ -92,9 +93,19 @@ def torch_device() -> Finding:
         words = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         return Finding("torch", "fail", {"reason": words[-1]})
     found = json.loads(done.stdout.splitlines()[-1])
-    values = {**found, "memory": f"{found['memory_total'] / GIGABYTE:.1f}"}
+    values = {
+        **found,
+        "memory": f"{found['memory_total'] / GIGABYTE:.1f}",
+        "level": level,
+        "planned": planned(budget_of(level, found["memory_total"])),
+    }
     idle_card = found["kind"] == "cpu" and shutil.which("nvidia-smi") is not None
     return Finding("torch", "warn" if idle_card else "ok", values)
+
+
+def planned(budget: Budget) -> str:
+    """With how many gigabytes the engine plans."""
+    return "∞" if budget.gigabytes is None else f"{budget.gigabytes:.3g}"
 
 
 def memory() -> Finding:

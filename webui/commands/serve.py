@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from webui.commands.given import settings
 from webui.commands.speech import caller_language, reporting
+from webui.core.memory_levels import MemoryLevel
 from webui.main import serve as run_server
 from webui.services.formats import FORMATS, QUALITY
 
@@ -41,6 +42,14 @@ def serve(
     workers: Annotated[
         int | None, typer.Option(min=0, help="cli.serve.workers", show_default="0")
     ] = None,
+    memory_level: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(get_args(MemoryLevel)),
+            help="cli.serve.memory_level",
+            show_default="auto",
+        ),
+    ] = None,
     samples_format: Annotated[
         str | None,
         typer.Option(
@@ -67,6 +76,7 @@ def serve(
                 model_folders=tuple(model_folder) if model_folder else None,
                 browser=False if no_browser else None,
                 workers=workers,
+                memory_level=memory_level,
                 samples_format=samples_format,
                 samples_quality=samples_quality,
             ),

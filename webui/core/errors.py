@@ -76,6 +76,14 @@ class NotFound(InkstoneError):  # noqa: N818 - reads as what it is
     """No such job or picture, or it belongs to somebody else."""
 
 
+class DownloadError(InkstoneError):
+    """Another server does not give what was asked for, or gives something else."""
+
+
+class NotAllowed(InkstoneError):  # noqa: N818 - reads as what it is
+    """Only an administrator may do this."""
+
+
 class Cancelled(Exception):  # noqa: N818 - not an error: a person asked for it
     """Raised inside the denoise loop when its job was cancelled."""
 

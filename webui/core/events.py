@@ -127,7 +127,8 @@ class ModelFiles:
     (folders); `basis` is how it is known. `ema`: take the moving average instead of the last
     weights, where a file has both. `root`: the folder that links within a model may lead to, None
     for its own. `stamp` changes when one of the files does, so that a model which was replaced on
-    the disk is another one to the worker.
+    the disk is another one to the worker. `preview`: a TAESD for the model's latents, which makes
+    previews and is no part of the model.
     """
 
     checkpoint: str
@@ -141,6 +142,7 @@ class ModelFiles:
     vae_kind: FilesKind = "folder"
     root: str | None = None
     stamp: str = ""
+    preview: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

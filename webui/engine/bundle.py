@@ -12,6 +12,7 @@ from transformers.models.clip.modeling_clip import CLIPTextModel, CLIPTextModelW
 
 from webui.engine.device import Device
 from webui.engine.families import Family, TextPlan, Variant
+from webui.engine.memory import Memory
 from webui.engine.tokenizer import ClipTokenizer
 
 PredictionType = Literal["epsilon", "v_prediction"]
@@ -37,13 +38,14 @@ class ModelBundle:
     """The parts of a checkpoint, on their device and in its number format.
 
     `sigmas`: (1000,) float64 on the CPU, ascending: the noise level of every timestep.
-    `vae_factor`: pixels per latent cell, 8 for SD. `name` is the checkpoint's, for people.
-    `texts`: one or two, whose outputs stand side by side. `variant`: what the UNet is shown
-    beside the latents.
+    `memory`: the device's, which brings each part there when it is to work. `vae_factor`: pixels
+    per latent cell, 8 for SD. `name` is the checkpoint's, for people. `texts`: one or two, whose
+    outputs stand side by side. `variant`: what the UNet is shown beside the latents.
     """
 
     name: str
     device: Device
+    memory: Memory
     family: Family
     variant: Variant
     unet: UNet2DConditionModel

@@ -14,6 +14,7 @@ from webui.core.model_files.recognition import SUPPORTED_FAMILIES
 from webui.engine.bundle import ModelBundle, TextPart
 from webui.engine.device import Device
 from webui.engine.families import FAMILIES, Family, TextPlan
+from webui.engine.memory import Memory
 from webui.engine.model_folder import load_folder, load_vae_folder
 from webui.engine.model_levels import model_sigmas
 from webui.engine.single_file.contents import text_part, vae_part
@@ -24,16 +25,22 @@ CONFIG, SCHEDULER_CONFIG = "config.json", "scheduler_config.json"
 
 
 def load_model(
-    files: ModelFiles, device: Device, *, progress: Progress | None = None
+    files: ModelFiles,
+    device: Device,
+    *,
+    progress: Progress | None = None,
+    memory: Memory | None = None,
 ) -> ModelBundle:
     """Loads the model of these files. `progress` may raise to give up.
+
+    `memory`: the device's, where several models share it.
 
     Raises:
         ModelFileError: naming the file and what is wrong with it, or the part that is missing.
     """
     parts = _parts(files, device, progress)
     vae = parts.vae if files.vae_path is None else _vae(files, parts.family, device, progress)
-    return _bundle(files, parts, vae, device)
+    return _bundle(files, parts, vae, device, memory or Memory(device))
 
 
 def load_bundle(
@@ -108,7 +115,11 @@ def _vae(
 
 
 def _bundle(
-    files: ModelFiles, parts: Parts, vae: AutoencoderKL | None, device: Device
+    files: ModelFiles,
+    parts: Parts,
+    vae: AutoencoderKL | None,
+    device: Device,
+    memory: Memory,
 ) -> ModelBundle:
     path = Path(files.path)
     unet = parts.unet.config
@@ -125,9 +136,11 @@ def _bundle(
         vae_at = vae_at / "vae" / CONFIG
     _match(unet_at, "cross_attention_dim", int(unet["cross_attention_dim"]), width)
     _match(vae_at, "latent_channels", int(vae.config["latent_channels"]), channels)
+    memory.adopt([parts.unet, vae, *(text.encoder for text in texts)])
     return ModelBundle(
         name=files.checkpoint,
         device=device,
+        memory=memory,
         family=parts.family,
         variant=parts.variant,
         unet=parts.unet,

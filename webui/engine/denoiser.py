@@ -40,6 +40,7 @@ def model_denoiser(
     predicts_v = bundle.prediction_type == "v_prediction"
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        bundle.memory.bring(unet)
         level = float(sigma)
         timestep = float(_timestep(sigma, bundle.sigmas, known))
         scale = (level**2 + 1) ** -0.5

@@ -13,12 +13,21 @@ FIRST_CAPABILITY_WITH_HALF = (7, 0)
 
 @dataclass(frozen=True)
 class Device:
-    """A place to compute. `memory_total` is in bytes; `name` is for people."""
+    """A place to compute. `memory_total` is in bytes; `name` is for people.
+
+    `reads_into`: where weights are read to if not to the device itself.
+    """
 
     torch_device: torch.device
     dtype: torch.dtype
     memory_total: int
     name: str
+    reads_into: torch.device | None = None
+
+    @property
+    def weights_at(self) -> torch.device:
+        """Where weights are read to."""
+        return self.reads_into or self.torch_device
 
     @property
     def is_cpu(self) -> bool:

@@ -74,6 +74,23 @@ class Drawing:
     batch_size: int
 
     @property
+    def pictures_at_once(self) -> int:
+        """The batch size, or less of it where the device is not to be filled."""
+        return min(
+            plan.bundle.memory.budget.pictures_at_once(
+                self.batch_size,
+                plan.this.width * plan.this.height // plan.bundle.vae_factor**2,
+                int(plan.bundle.unet.config["block_out_channels"][0]),
+                plan.bundle.device.dtype.itemsize,
+            )
+            for plan in self._plans()
+        )
+
+    def _plans(self) -> list[Plan]:
+        legs = [self.first, *([self.hires.second] if self.hires and self.hires.second else [])]
+        return [plan for leg in legs for plan in (leg.plan, leg.refiner) if plan is not None]
+
+    @property
     def last_bundle(self) -> ModelBundle:
         """The model whose VAE decodes the pictures."""
         return self.hires.enlarger.goal if self.hires else self.first.plan.bundle

@@ -51,6 +51,7 @@ def encode_chunks(
     pooled = None
     for part in bundle.texts:
         ids = torch.tensor([_framed(piece, part.tokenizer) for piece in pieces]).to(place)
+        bundle.memory.bring(part.encoder)
         with _vectors_in_place(part, pieces, vectors.get(part.plan.slot, {})):
             embeddings, sums = _embed(ids, clip_skip, part)
         if weighted:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from webui.core.errors import InkstoneError
 from webui.engine.bundle import ModelBundle
+from webui.engine.vae import decoded, encoded
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -37,10 +39,9 @@ def decode(bundle: ModelBundle, latent: Tensor) -> Pixels:
 def decode_finite(bundle: ModelBundle, latent: Tensor) -> Tensor:
     """One latent, (C, h, w), to an image, (3, H, W) float32, nominally in [-1, 1].
 
-    Pictures are decoded one by one: a batch would need its multiple of memory. Where half
-    precision overflows, the decoder is used in float32 for this picture.
+    Pictures are decoded one by one: a batch would need its multiple of memory.
     """
-    return _finite(bundle, lambda: _decode(bundle, latent)).float()
+    return _in_full_if_needed(bundle, partial(decoded, bundle, latent)).float()
 
 
 def encode(bundle: ModelBundle, picture: Pixels) -> Tensor:
@@ -56,41 +57,20 @@ def encode(bundle: ModelBundle, picture: Pixels) -> Tensor:
 
 
 def encode_finite(bundle: ModelBundle, image: Tensor) -> Tensor:
-    """The same for an image, (3, H, W) in [-1, 1].
+    """The same for an image, (3, H, W) in [-1, 1]; not checked."""
+    return _in_full_if_needed(bundle, partial(encoded, bundle, image))
 
-    Where half precision overflows, the encoder is used in float32 for this picture.
+
+def _in_full_if_needed(bundle: ModelBundle, work: Callable[[], Tensor]) -> Tensor:
+    """The work of the VAE, in float32 where half precision overflows.
+
+    The VAE then stays in float32: SDXL's overflows with every picture.
     """
-    return _finite(bundle, lambda: _encode(bundle, image))
-
-
-def _finite(bundle: ModelBundle, make: Callable[[], Tensor]) -> Tensor:
-    """What `make` has from the VAE; where half precision overflows, once more in float32."""
-    made = make()
-    if not bool(torch.isfinite(made).all()) and bundle.device.dtype != torch.float32:
-        nn.Module.to(bundle.vae, torch.float32)
-        try:
-            made = make()
-        finally:
-            nn.Module.to(bundle.vae, bundle.device.dtype)
-    return made
-
-
-def _encode(bundle: ModelBundle, image: Tensor) -> Tensor:
-    vae = bundle.vae
-    posterior = vae.encode(image[None].to(vae.dtype)).latent_dist
-    latent: Tensor = posterior.mode()[0].float() * bundle.latent_scale
-    return latent
-
-
-def decode_float(bundle: ModelBundle, latents: Tensor) -> Tensor:
-    """Latents (B, C, h, w) to images (B, 3, H, W), nominally in [-1, 1]."""
-    vae = bundle.vae
-    image: Tensor = vae.decode((latents / bundle.latent_scale).to(vae.dtype), return_dict=False)[0]
-    return image
-
-
-def _decode(bundle: ModelBundle, latent: Tensor) -> Tensor:
-    return decode_float(bundle, latent[None])[0]
+    result = work()
+    if not bool(torch.isfinite(result).all()) and bundle.vae.dtype != torch.float32:
+        bundle.memory.widen(bundle.vae)
+        result = work()
+    return result
 
 
 def to_pixels(image: Tensor) -> Pixels:

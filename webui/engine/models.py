@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import gc
+import logging
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from webui.core.errors import ModelFileError
 from webui.core.events import ModelFiles
+from webui.core.memory_levels import MemoryLevel
 from webui.core.passes import further_models
 from webui.core.request import GenerationRequest
 from webui.engine.bundle import ModelBundle
@@ -19,9 +21,13 @@ from webui.engine.checkpoint import load_model
 from webui.engine.device import Device, free_memory, release_memory
 from webui.engine.embeddings import Embeddings
 from webui.engine.faults import is_out_of_memory
-from webui.engine.preview import PreviewMap, fit_preview
+from webui.engine.memory import HOME, Memory
+from webui.engine.preview import Preview, fit_preview
 from webui.engine.single_file.reading import Progress
+from webui.engine.taesd import load_taesd
 from webui.engine.text_encoder import PromptEncoder
+
+log = logging.getLogger(__name__)
 
 KEPT = 3
 """As many as one job can name: checkpoint, hires checkpoint, refiner."""
@@ -38,10 +44,23 @@ class Model:
         self.files = files
         self.bundle = bundle
         self.encoder = PromptEncoder(bundle, embeddings)
+        self._previews: dict[str | None, Preview] = {}
 
-    @cached_property
-    def preview(self) -> PreviewMap:
-        """Fitted when the first preview is due, so that loading does not wait for it."""
+    def preview(self, decoder: str | None = None) -> Preview:
+        """What makes previews: the TAESD in the file `decoder`, or a map fitted to the VAE.
+
+        Made when the first preview is due, so that loading does not wait for it.
+        """
+        if decoder not in self._previews:
+            self._previews = {decoder: self._make_preview(decoder)}
+        return self._previews[decoder]
+
+    def _make_preview(self, decoder: str | None) -> Preview:
+        if decoder is not None:
+            try:
+                return load_taesd(Path(decoder), self.bundle)
+            except ModelFileError as error:
+                log.warning("previews are coarse: %s", error)
         return fit_preview(self.bundle)
 
 
@@ -51,8 +70,9 @@ class Models:
     `embeddings` are those that prompts of all of them may name.
     """
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, level: MemoryLevel = "auto") -> None:
         self.embeddings = Embeddings()
+        self.memory = Memory(device, level)
         self._device = device
         self._held: OrderedDict[ModelFiles, Model] = OrderedDict()
 
@@ -73,6 +93,7 @@ class Models:
         Raises:
             ModelFileError: naming the file and what is wrong with it.
         """
+        self.memory.begin(sum(size_in_memory(one, self._device) for one in {files, *needed}))
         if files not in self._held:
             self._make_room_for(files, needed)
             bundle = self._read(files, needed, progress)
@@ -101,19 +122,27 @@ class Models:
         Where the processor draws, memory that runs out ends the process instead of the reading.
         """
         spare = any(held not in needed for held in self._held)
+        if self.memory.offload:
+            return
         if spare and size_in_memory(files, self._device) > free_memory(self._device)[0]:
             self.keep_only(needed)
 
     def _read(
         self, files: ModelFiles, needed: Collection[ModelFiles], progress: Progress | None
     ) -> ModelBundle:
+        def read() -> ModelBundle:
+            place = HOME if self.memory.offload else None
+            device = replace(self._device, reads_into=place)
+            return load_model(files, device, progress=progress, memory=self.memory)
+
         try:
-            return load_model(files, self._device, progress=progress)
+            return read()
         except (RuntimeError, MemoryError) as fault:
-            if not is_out_of_memory(fault) or all(held in needed for held in self._held):
+            spare = any(held not in needed for held in self._held)
+            if not is_out_of_memory(fault) or not (spare or self.memory.can_offload):
                 raise
         self.keep_only(needed)
-        return load_model(files, self._device, progress=progress)
+        return self.memory.persist(read)
 
 
 def size_in_memory(files: ModelFiles, device: Device) -> int:

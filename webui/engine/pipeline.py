@@ -13,11 +13,11 @@ from torch import Tensor
 
 from webui.core.catalogue import BUILTIN, Catalogue
 from webui.core.embeddings import hashes_text
-from webui.core.errors import Message, Skipped
+from webui.core.errors import Message, OutOfMemory, Skipped
 from webui.core.events import Phase
 from webui.core.passes import pass_steps
 from webui.core.request import GenerationRequest
-from webui.core.seeds import batches, picture_seed
+from webui.core.seeds import picture_seed
 from webui.engine.bundle import ModelBundle
 from webui.engine.drawing import Drawing, Leg, Loaded, Resources, make_drawing
 from webui.engine.latents import Pixels, decode
@@ -92,10 +92,12 @@ def generate(
 
     Raises:
         InkstoneError: for unknown names, or if the model yields no finite picture.
+        OutOfMemory: the device has too little even for one picture, part by part and in tiles.
         Cancelled: as the watcher raised it.
     """
     watcher = watcher or Watcher()
     wanted = tuple(range(request.pictures)) if indices is None else indices
+    memory = bundle.memory
     resources = Resources((bundle, encoder or PromptEncoder(bundle)), others, images)
 
     with ExitStack() as changes:
@@ -107,21 +109,31 @@ def generate(
         watcher.on_phase("encode", wanted[0] if wanted else 0)
         for encoder_of_job in resources.encoders():
             encoder_of_job.begin()
-        drawing = make_drawing(resources, request, sigmas, catalogue)
+        drawing = memory.persist(partial(make_drawing, resources, request, sigmas, catalogue))
         extra = told_of_embeddings(resources, watcher)
 
-        for batch in batches(wanted, drawing.batch_size):
+        size = drawing.pictures_at_once
+        while wanted:
             # 2. Noise from each picture's own seed, and from noise to latents.
+            batch = wanted[:size]
             try:
-                latents = draw_batch(drawing, request, batch, watcher)
+                latents = memory.persist(partial(draw_batch, drawing, request, batch, watcher))
             except Skipped:
                 watcher.on_skipped(batch)
+                wanted = wanted[size:]
                 continue
+            except OutOfMemory:
+                if len(batch) == 1:
+                    raise
+                # A batch equals its single pictures, so nothing else changes.
+                size = (len(batch) + 1) // 2
+                continue
+            wanted = wanted[size:]
 
             # 3. Latents to pixels, picture by picture.
             for index, latent in zip(batch, latents, strict=True):
                 watcher.on_phase("decode", index)
-                pixels = decode(drawing.last_bundle, latent)
+                pixels = memory.persist(partial(decode, drawing.last_bundle, latent))
                 watcher.on_picture(Picture(index, picture_seed(request, index), pixels, extra))
 
 

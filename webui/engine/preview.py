@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from PIL import Image
@@ -29,6 +30,13 @@ LONGEST_SIDE = 256
 JPEG_QUALITY = 80
 
 
+class Preview(Protocol):
+    """What makes small pictures of latents."""
+
+    def jpeg(self, latent: Tensor) -> bytes:
+        """The latent, (C, h, w), as a JPEG, at most 256 pixels on its longest side."""
+
+
 @dataclass(frozen=True, eq=False)
 class PreviewMap:
     """colour = latent @ matrix + offset. matrix: (C, 3); offset: (3,); both on the CPU."""
@@ -44,14 +52,17 @@ class PreviewMap:
 
     def jpeg(self, latent: Tensor) -> bytes:
         """The latent as a JPEG in the picture's size, at most 256 pixels on its longest side."""
-        small = Image.fromarray(to_pixels(self.colours(latent).nan_to_num()))
-        factor = min(self.vae_factor, LONGEST_SIDE / max(small.size))
-        size = (max(round(small.width * factor), 1), max(round(small.height * factor), 1))
-        buffer = io.BytesIO()
-        small.resize(size, Image.Resampling.BICUBIC).save(
-            buffer, format="JPEG", quality=JPEG_QUALITY
-        )
-        return buffer.getvalue()
+        return small_jpeg(self.colours(latent), self.vae_factor)
+
+
+def small_jpeg(image: Tensor, enlarged: int = 1) -> bytes:
+    """(3, H, W) in [-1, 1] as a JPEG, `enlarged` times but at most 256 pixels on a side."""
+    small = Image.fromarray(to_pixels(image.nan_to_num()))
+    factor = min(enlarged, LONGEST_SIDE / max(small.size))
+    size = (max(round(small.width * factor), 1), max(round(small.height * factor), 1))
+    buffer = io.BytesIO()
+    small.resize(size, Image.Resampling.BICUBIC).save(buffer, format="JPEG", quality=JPEG_QUALITY)
+    return buffer.getvalue()
 
 
 @torch.inference_mode()

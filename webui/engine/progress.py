@@ -18,7 +18,7 @@ from webui.core.events import (
 )
 from webui.engine.inbox import Inbox
 from webui.engine.pipeline import Indices, Picture, Watcher
-from webui.engine.preview import PreviewMap
+from webui.engine.preview import Preview
 from webui.engine.samplers import StepEvent
 
 PREVIEW_INTERVAL = 0.4
@@ -28,12 +28,12 @@ PREVIEW_INTERVAL = 0.4
 class JobWatcher(Watcher):
     """Sends a job's progress, and stops it when the inbox says so.
 
-    `preview` gives the model's map; it is set once the model is loaded.
+    `preview` gives what makes the model's previews; it is set once the model is loaded.
     """
 
     def __init__(self, job_id: str, inbox: Inbox, send: Callable[[JobEvent], None]) -> None:
         self.job_id = job_id
-        self.preview: Callable[[], PreviewMap] | None = None
+        self.preview: Callable[[], Preview] | None = None
         self._inbox = inbox
         self._send = send
         self._last_preview = time.monotonic()

@@ -25,6 +25,7 @@ from webui.core.events import (
     WorkerEvent,
     WorkerReady,
 )
+from webui.core.memory_levels import MemoryLevel
 from webui.engine.device import Device, choose_device
 from webui.engine.faults import message_of
 from webui.engine.inbox import Inbox
@@ -41,8 +42,13 @@ Outcome = Literal["done", "cancelled", "failed"]
 log = logging.getLogger(__name__)
 
 
-def run_worker(connection: Connection, catalogue: Catalogue = BUILTIN) -> None:
-    """Serves commands from the connection until `Stop`, or until its other end is closed."""
+def run_worker(
+    connection: Connection, catalogue: Catalogue = BUILTIN, level: MemoryLevel = "auto"
+) -> None:
+    """Serves commands from the connection until `Stop`, or until its other end is closed.
+
+    `level`: how sparing it is with the device's memory.
+    """
     with contextlib.suppress(ValueError):  # not in the main thread: then nobody sends signals
         # Ctrl+C reaches the whole group; the server decides when its workers stop.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -51,7 +57,7 @@ def run_worker(connection: Connection, catalogue: Catalogue = BUILTIN) -> None:
     device = choose_device()
     if device.is_cpu and hasattr(os, "nice"):
         os.nice(NICENESS)
-    worker = Worker(device, inbox, connection, catalogue)
+    worker = Worker(device, inbox, connection, catalogue, level)
     try:
         worker.serve()
     except ConnectionError:
@@ -62,13 +68,18 @@ class Worker:
     """One device and the models in its memory."""
 
     def __init__(
-        self, device: Device, inbox: Inbox, connection: Connection, catalogue: Catalogue
+        self,
+        device: Device,
+        inbox: Inbox,
+        connection: Connection,
+        catalogue: Catalogue,
+        level: MemoryLevel = "auto",
     ) -> None:
         self.device = device
         self.inbox = inbox
         self.connection = connection
         self.catalogue = catalogue
-        self.models = Models(device)
+        self.models = Models(device, level)
         self.announced: ModelFiles | None = None
 
     def send(self, event: WorkerEvent) -> None:
@@ -130,7 +141,7 @@ class Worker:
         watcher.on_phase("load", job.indices[0] if job.indices else 0)
         self._load(job.files, watcher.on_load)
         model, others = load_all(self.models, job.request, job.files, job.others, watcher.on_load)
-        watcher.preview = lambda: model.preview
+        watcher.preview = lambda: model.preview(job.files.preview)
         self.models.embeddings.look(Path(job.embeddings) if job.embeddings else None)
         generate(
             model.bundle,

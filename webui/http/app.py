@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from webui.http import events, failures, jobs, login, models, pictures, reading, session, words
+from webui.http import (
+    downloads,
+    events,
+    failures,
+    jobs,
+    login,
+    merges,
+    models,
+    pictures,
+    reading,
+    session,
+    words,
+)
 from webui.http.services import HttpServices
 
 
@@ -18,7 +30,10 @@ def create_app(services: HttpServices) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
         openapi_url="/api/openapi.json",
     )
-    for part in (session, jobs, models, words, reading, pictures, events, login):
+    for part in (
+        *(session, jobs, models, downloads, merges),
+        *(words, reading, pictures, events, login),
+    ):
         app.include_router(part.router(services))
     failures.install(app, services)
     return app

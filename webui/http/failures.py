@@ -9,10 +9,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from webui.core.errors import (
+    DownloadError,
     InkstoneError,
     InvalidRequest,
     Message,
     ModelFileError,
+    NotAllowed,
     NotFound,
     StorageError,
     TooLarge,
@@ -23,9 +25,11 @@ from webui.http.services import HttpServices
 
 STATUS: tuple[tuple[type[InkstoneError], int], ...] = (
     (InvalidRequest, 422),
+    (NotAllowed, 403),
     (NotFound, 404),
     (TooLarge, 413),
     (ModelFileError, 409),
+    (DownloadError, 502),
     (StorageError, 507),
 )
 

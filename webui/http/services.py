@@ -10,11 +10,13 @@ from webui.core.errors import Message
 from webui.core.request import GenerationRequest
 from webui.core.validation import Names
 from webui.services.accounts import Accounts
+from webui.services.downloads.service import Downloads
 from webui.services.hub import EventHub
 from webui.services.images import ImageStore
 from webui.services.jobs import JobService
 from webui.services.localisation import Localiser
 from webui.services.localised import localised
+from webui.services.merging import MergeService
 from webui.services.models import ModelLibrary
 from webui.services.records import Job
 from webui.services.styles import StyleService
@@ -29,6 +31,8 @@ class HttpServices:
     images: ImageStore
     hub: EventHub
     library: ModelLibrary
+    downloads: Downloads
+    merges: MergeService
     tokens: TokenCounter
     styles: StyleService
     accounts: Accounts

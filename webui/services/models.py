@@ -111,15 +111,16 @@ class ModelLibrary:
         entry = self.entry(checkpoint, field)
         self.hash_of(checkpoint)  # begun now, a large file's is known when the picture is done
         shelf = self._scanner.shelf()
+        decoder = _preview_decoder(entry, shelf)
         if vae == AUTOMATIC:
             own = shelf.vaes.get(f"{checkpoint}.vae")
             beside = own if own and own.path.parent == entry.path.parent else None
-            return _files(entry, beside)
+            return _files(entry, beside, decoder)
         if vae not in shelf.vaes:
             shelf = self._scanner.shelf(whole=True, anew=True)
         if vae not in shelf.vaes:
             raise _gone(shelf, vae, "vae")
-        return _files(entry, shelf.vaes[vae])
+        return _files(entry, shelf.vaes[vae], decoder)
 
     def embeddings_folder(self) -> str:
         """Where textual-inversion files lie; it need not exist."""
@@ -175,7 +176,23 @@ def _aliases(entries: Mapping[str, ModelEntry | VaeEntry], hashes: Hashes) -> di
     return found
 
 
-def _files(entry: ModelEntry, vae: VaeEntry | None) -> ModelFiles:
+def _preview_decoder(entry: ModelEntry, shelf: Shelf) -> str | None:
+    """The TAESD for this model's latents, of several the one that fits fewest other families.
+
+    A file that does not say which it is for is one for SD1: those for SDXL have it in their name.
+    """
+    fitting = [
+        item
+        for item in shelf.items
+        if item.kind == "taesd" and item.problem is None and entry.family in item.families
+    ]
+    if entry.family.startswith("sdxl"):
+        fitting = [item for item in fitting if "sd1" not in item.families]
+    best = min(fitting, key=lambda item: (len(item.families), item.name), default=None)
+    return str(best.path) if best else None
+
+
+def _files(entry: ModelEntry, vae: VaeEntry | None, decoder: str | None) -> ModelFiles:
     kind, basis = None, entry.prediction.basis if entry.prediction else "default"
     if entry.kind == "file" and entry.prediction and basis != "default":
         said = entry.prediction.type
@@ -191,6 +208,7 @@ def _files(entry: ModelEntry, vae: VaeEntry | None) -> ModelFiles:
         vae_kind=vae.kind if vae else "folder",
         root=entry.root,
         stamp=f"{entry.stamp} {vae.stamp}" if vae else entry.stamp,
+        preview=decoder,
     )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from webui.core.memory_levels import MemoryLevel
+from webui.services.downloads.web import Network
 from webui.services.formats import QUALITY, Format
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -19,11 +21,18 @@ class Settings(BaseSettings):
     `listen` opens the server to the network, which needs accounts; `auth` holds "user:password"
     pairs. `model_folders` are further ones to look for models in, also whole trees of
     stable-diffusion-webui or ComfyUI. `workers` 0 means one per GPU, or one on a machine without.
+    `memory_level`: how sparing workers are with the memory of their device; see
+    `webui.core.memory_levels`.
     `allowed_hosts` are further names under which a browser may reach the server. `samples_format`
     and `samples_quality` are those of saved pictures: png, jpg, webp or avif, and 1 to 100.
+    `hub_url` is the address of Hugging Face or of a mirror (also HF_ENDPOINT), `hub_token` is sent
+    there alone (also HF_TOKEN). `download_private` lets downloads reach private addresses, over
+    plain http too; `download_limit` is the most gigabytes of one.
     """
 
-    model_config = SettingsConfigDict(env_prefix="INKSTONE_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="INKSTONE_", frozen=True, extra="forbid", populate_by_name=True
+    )
 
     host: str = "127.0.0.1"
     port: int = 7860
@@ -35,9 +44,19 @@ class Settings(BaseSettings):
     database_url: str = ""
     browser: bool = True
     workers: int = 0
+    memory_level: MemoryLevel = "auto"
     allowed_hosts: tuple[str, ...] = ()
     samples_format: Format = "png"
     samples_quality: int = Field(default=QUALITY, ge=1, le=100)
+    hub_url: str = Field(
+        default="https://huggingface.co",
+        validation_alias=AliasChoices("INKSTONE_HUB_URL", "HF_ENDPOINT"),
+    )
+    hub_token: SecretStr = Field(
+        default=SecretStr(""), validation_alias=AliasChoices("INKSTONE_HUB_TOKEN", "HF_TOKEN")
+    )
+    download_private: bool = False
+    download_limit: float = Field(default=100, gt=0)
 
     @field_validator("data_dir", "models_dir")
     @classmethod
@@ -48,6 +67,16 @@ class Settings(BaseSettings):
     @classmethod
     def _all_absolute(cls, paths: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(path.expanduser().absolute() for path in paths)
+
+    @property
+    def network(self) -> Network:
+        """What downloads may do."""
+        return Network(
+            self.hub_url,
+            self.hub_token.get_secret_value(),
+            self.download_private,
+            int(self.download_limit * 10**9),
+        )
 
     @property
     def address(self) -> str:

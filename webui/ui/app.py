@@ -8,6 +8,7 @@ from webui.ui.actions import connect_browser, connect_models, connect_submit
 from webui.ui.bindings import controls
 from webui.ui.header import build_header
 from webui.ui.history import build_history
+from webui.ui.merge import build_merge
 from webui.ui.png_info import build_png_info
 from webui.ui.services import UiServices
 from webui.ui.text import t
@@ -27,6 +28,8 @@ def build(services: UiServices) -> gr.Blocks:
                 build_history()
             with gr.Tab(t("tab.info"), id="info", elem_id="ink-tab-info"):
                 build_png_info()
+            with gr.Tab(t("tab.merge"), id="merge", elem_id="ink-tab-merge"):
+                build_merge()
         connect_submit(form, tab.generate, services)
         connect_models(blocks, form["checkpoint"], header.refresh, services)
         connect_browser(blocks, form, tab)

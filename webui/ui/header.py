@@ -31,6 +31,10 @@ def build_header(form: Form, catalogues: Mapping[str, Mapping[str, str]]) -> Hea
                 elem_classes=["ink-icon", "ink-icon-refresh"],
                 min_width=0,
             )
+            place(
+                icon_button("add", "button.add_model", id="ink-add-model", hidden="hidden"),
+                "ink-add-place",
+            )
         place(_tools(catalogues), "ink-tools")
     place(element("div", id="ink-banner", role="alert", hidden="hidden"), "ink-banner-place")
     return Header(refresh)

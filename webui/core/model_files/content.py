@@ -64,9 +64,23 @@ def refuse_other_content(path: Path) -> None:
     Raises:
         ModelFileError: it is something else; the message names what and the next move.
     """
-    content = kind_of_content(path)
+    _refuse(kind_of_content(path), str(path))
+
+
+def refuse_other_beginning(first: bytes, size: int, file: str) -> None:
+    """The same for a file that is still elsewhere: its first bytes and its whole size.
+
+    Raises:
+        ModelFileError: it is something else.
+    """
+    if first.startswith(ZIP):
+        _refuse("pickle" if b"data.pkl" in first else "zip", file)
+    _refuse(_content(first, size) if first else "empty", file)
+
+
+def _refuse(content: Content, file: str) -> None:
     if content != "safetensors":
-        raise _refusals()[content](str(path))
+        raise _refusals()[content](file)
 
 
 def _refusals() -> dict[Content, Callable[[str], ModelFileError]]:

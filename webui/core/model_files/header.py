@@ -65,7 +65,15 @@ def read_header(path: Path) -> Header:
         ModelFileError: the file cannot be read or breaks a rule of the format; the message
             names the file, the rule and the value.
     """
-    raw, file_size = read_header_bytes(path)
+    return parse_header(path, *read_header_bytes(path))
+
+
+def parse_header(path: Path, raw: bytes, file_size: int) -> Header:
+    """A header whose bytes are there already, of a file of this size that need not be.
+
+    Raises:
+        ModelFileError: as `read_header`.
+    """
     file = str(path)
     pairs = _parse(raw, file)
     tensor_pairs = [pair for pair in pairs if pair[0] != METADATA]

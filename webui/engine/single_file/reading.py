@@ -92,7 +92,7 @@ class _Reader:
         self._progress = progress
         self._done = 0
         self._total = total
-        on_cuda = device.torch_device.type == "cuda"
+        on_cuda = device.weights_at.type == "cuda"
         self._buffer = torch.empty(BUFFER_BYTES, dtype=torch.uint8, pin_memory=on_cuda)
 
     def read(self, stream: FileIO, wanted: Wanted) -> Tensor:
@@ -101,7 +101,7 @@ class _Reader:
         result = torch.empty(
             wanted.shape,
             dtype=self._device.dtype,
-            device=self._device.torch_device,
+            device=self._device.weights_at,
             memory_format=torch.channels_last if convolution else torch.contiguous_format,
         )
         target = result.t() if wanted.piece == "transposed" else result

@@ -46,7 +46,7 @@ class Shell(Generic[Module]):
             # Not a weight, so no file holds it: it is still on the meta device.
             if POSITIONS in owner._buffers:
                 count = owner.get_buffer(POSITIONS).shape[-1]
-                positions = torch.arange(count, device=device.torch_device)[None]
+                positions = torch.arange(count, device=device.weights_at)[None]
                 owner.register_buffer(POSITIONS, positions, persistent=False)
         self.module.requires_grad_(False).eval()
         return self.module

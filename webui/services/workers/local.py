@@ -14,6 +14,7 @@ from pathlib import Path
 import webui
 from webui.core.errors import Message
 from webui.core.events import Stop, WorkerCommand, WorkerReady
+from webui.core.memory_levels import MemoryLevel
 from webui.services.workers.process import WorkerProcess
 from webui.services.workers.protocol import (
     PoolListener,
@@ -39,6 +40,11 @@ EXIT_SECONDS = 1.0
 """How long a process may take to end after it closed its pipe."""
 
 _log = logging.getLogger(__name__)
+
+
+def worker_command(level: MemoryLevel) -> tuple[str, ...]:
+    """What a process runs that is to be so sparing with memory."""
+    return (*WORKER_COMMAND, "--memory-level", level)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ import { byId, whenPresent } from "./dom.js";
 import { get } from "./api.js";
 import { connect, live, showPictures } from "./live.js";
 import * as form from "./form.js";
+import { startDownloads } from "./downloads.js";
 import { startGallery } from "./gallery.js";
 import { showAccount, startHeader } from "./header.js";
 import { startHistory } from "./history.js";
 import { startKeys } from "./keys.js";
 import { loadMessages, t, translate } from "./messages.js";
+import { startMerge } from "./merge.js";
 import { startPaste } from "./paste.js";
 import { startPngInfo } from "./png_info.js";
 import { startProgress } from "./progress.js";
@@ -49,6 +51,7 @@ async function loadState() {
   ]);
   live.admin = session.admin;
   showAccount(session);
+  if (session.admin) startDownloads();
   showPictures(recent.items);
 }
 
@@ -74,6 +77,10 @@ async function start() {
         note(t("info.used", { field: t(`param.${field}`) }));
       },
     });
+  });
+  whenPresent(["ink-merge"]).then(() => {
+    translate(byId("ink-merge"));
+    startMerge();
   });
   whenPresent(["ink-history"]).then(() => {
     translate(byId("ink-history")); // Gradio draws a tab when it is first opened
