@@ -15,6 +15,8 @@ from typing import get_args
 
 from tests.architecture.source import REPOSITORY, WEBUI, name_of, product_files, tree
 from webui.core.events import Phase
+from webui.core.parameters import Group
+from webui.core.picture_fields import PICTURE_CHOICES
 from webui.core.request import FIXED_CHOICES, PARAMETERS
 from webui.services.downloads.service import State
 from webui.services.library.places import OWN_FOLDERS
@@ -51,10 +53,10 @@ EXPANSIONS: dict[str, tuple[str, ...]] = {
     ),
     "choice.*": tuple(
         f"choice.{value.lower().replace(' ', '_')}"
-        for menu in ("emphasis_modes", "noise_schedules", "refiner_passes")
+        for menu in ("emphasis_modes", "noise_schedules", "refiner_passes", *PICTURE_CHOICES)
         for value in FIXED_CHOICES[menu]
     ),
-    "label.*": tuple(f"label.{name}" for name in (*FOLDS, "guidance", "sampling")),
+    "label.*": tuple(f"label.{name}" for name in (*FOLDS, *get_args(Group)) if name != "main"),
     "reading.source_*": tuple(
         f"reading.source_{name}"
         for name in ("inkstone", "webui", "novelai", "invokeai", "comfyui", "none")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from webui.core import infotext
 from webui.core.catalogue import BUILTIN
 from webui.core.infotext.writing import ORDER
+from webui.core.picture_fields import PICTURES
 from webui.core.request import FIXED_CHOICES, PARAMETERS, GenerationRequest
 
 TEXT = st.text(
@@ -44,6 +45,10 @@ def values_of(name):
     row = PARAMETERS[name]
     if row.choices:
         drawn = st.sampled_from(NAMES[row.choices])
+    elif name in PICTURES:
+        drawn = st.just("0" * 64)
+    elif row.kind == "color":
+        drawn = st.from_regex("#[0-9a-fA-F]{6}", fullmatch=True)
     elif row.kind == "text":
         drawn = TEXT | HARD
     elif row.kind == "flag":
@@ -70,7 +75,9 @@ def test_parse_reverses_format_for_every_field(request):
     assert GenerationRequest(**parsed.values()) == GenerationRequest(**infotext.relevant(request))
     assert parsed.settings["Model hash"] == "0123456789"
     assert not parsed.fields().unknown
-    again = infotext.format(GenerationRequest(**parsed.values()), model_hash="0123456789")
+    pictures = {name: getattr(request, name) for name in PICTURES}  # no text holds them
+    whole = GenerationRequest(**parsed.values(), **pictures)
+    again = infotext.format(whole, model_hash="0123456789")
     assert again == text.replace(", Version: Inkstone 0.1.0", "")
 
 
@@ -94,8 +101,21 @@ def test_what_matters_is_not_dropped():
     }  # fmt: skip
     request = GenerationRequest(**varied)
     assert infotext.relevant(request) == varied
+    begun = {
+        "init_image": "0" * 64, "mask": "1" * 64, "resize_mode": "Crop and resize",
+        "image_cfg_scale": 2.0, "noise_multiplier": 0.9, "extra_noise": 0.1, "exact_steps": True,
+        "color_correction": True, "background_color": "#123456", "mask_blur": 8,
+        "mask_mode": "Inpaint not masked", "masked_content": "fill", "masked_padding": 16,
+        "inpaint_area": "Only masked", "mask_weight": 0.5, "mask_rounding": False,
+        "soft_inpainting": True, "soft_schedule_bias": 2.0, "soft_preservation": 1.0,
+        "soft_contrast": 5.0, "soft_mask_influence": 0.1, "soft_difference_threshold": 1.0,
+        "soft_difference_contrast": 3.0, "outpaint_left": 8, "outpaint_right": 16,
+        "outpaint_up": 24, "outpaint_down": 32, "width": 512, "denoising_strength": 0.5,
+    }  # fmt: skip
+    told = infotext.relevant(GenerationRequest(**begun))
+    assert {name: told.get(name) for name in begun} == {**begun, **dict.fromkeys(PICTURES)}
     other = {"batch_size", "batch_count", "first_pass", "hires_width", "hires_height"}
-    assert varied.keys() | other == PARAMETERS.keys()
+    assert varied.keys() | begun.keys() | other == PARAMETERS.keys()
     resized = request.model_copy(update={"hires_width": 1024})
     assert "Hires resize: 1024x0" in infotext.format(resized)
 

@@ -10,8 +10,19 @@ from typing import Any, Literal
 from annotated_types import Ge, Le, MultipleOf
 from pydantic import BaseModel
 
-Kind = Literal["text", "integer", "number", "choice", "flag"]
-Group = Literal["main", "seed", "hires", "refiner", "sampling", "guidance"]
+Kind = Literal["text", "integer", "number", "choice", "flag", "color"]
+Group = Literal[
+    "main",
+    "seed",
+    "hires",
+    "refiner",
+    "sampling",
+    "guidance",
+    "img2img",
+    "inpaint",
+    "soft",
+    "outpaint",
+]
 
 
 @dataclass(frozen=True)
@@ -22,8 +33,8 @@ class Spec:
     `rest`: its name in the HTTP contract. `choices`: which list offers its values
     ("samplers", "schedules", "checkpoints", "vaes", "upscalers", or one of the request's
     FIXED_CHOICES). `step`: the step of its slider. `axis`: whether a grid may vary it. `group`:
-    the part of the form that it belongs to. `needs`: the field that must be on or filled for
-    this one to matter. `shown`: whether forms and command lines offer it.
+    the part of the form that it belongs to. `needs`: fields of which one must be on or filled
+    for this one to matter. `shown`: whether forms and command lines offer it.
     """
 
     kind: Kind
@@ -33,7 +44,7 @@ class Spec:
     step: float | None = None
     axis: bool = True
     group: Group = "main"
-    needs: str | None = None
+    needs: tuple[str, ...] = ()
     shown: bool = True
 
 
@@ -53,7 +64,7 @@ class Parameter:
     choices: str | None
     axis: bool
     group: Group
-    needs: str | None
+    needs: tuple[str, ...]
     shown: bool
 
     @property
@@ -65,6 +76,10 @@ class Parameter:
     def may_be_empty(self) -> bool:
         """Whether its menu also offers SAME: "as before" or "none"."""
         return bool(self.choices) and self.default == "" and self.name != "checkpoint"
+
+    def idle(self, values: Mapping[str, Any]) -> bool:
+        """Whether none of the fields is on that this one needs; `values` by field name."""
+        return bool(self.needs) and not any(values.get(name) for name in self.needs)
 
     @property
     def flag(self) -> str:

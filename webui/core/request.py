@@ -12,11 +12,13 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from webui.core import pass_fields as passes
+from webui.core import picture_fields as start
 from webui.core.catalogue import AUTOMATIC
 from webui.core.parameters import Kind, Parameter, Spec, parameters_of
+from webui.core.pass_fields import MAX_PROMPT_CHARACTERS, Name, Prompt
 from webui.core.prompt import count_parts
 
-MAX_PROMPT_CHARACTERS = 20_000
 MAX_BRACKET_DEPTH = 100
 MAX_PARTS = 1000
 """Different parts that AND joins: each is one more call of the model in every step."""
@@ -31,30 +33,23 @@ MAX_SIGMA = 1000.0
 NoiseSource = Literal["NV", "CPU", "GPU"]
 EmphasisMode = Literal["Original", "No norm", "Ignore", "None"]
 NoiseSchedule = Literal["Default", "Zero Terminal SNR"]
-RefinerPass = Literal["first", "second", "both"]
 FIXED_CHOICES: Mapping[str, tuple[str, ...]] = {
     "noise_sources": get_args(NoiseSource),
     "emphasis_modes": get_args(EmphasisMode),
     "noise_schedules": get_args(NoiseSchedule),
-    "refiner_passes": get_args(RefinerPass),
+    "refiner_passes": get_args(passes.RefinerPass),
+    **start.PICTURE_CHOICES,
 }
 """Menus that are the same everywhere, by their name in `Spec.choices`."""
 
 SAME = ""
 """What a menu of the hires pass says for "as in the first pass", and the refiner's for "none"."""
 
-Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARACTERS)]
-Name = Annotated[str, Field(max_length=500)]
-
 
 def _seed(infotext: str, rest: str, step: float | None = 1) -> Spec:
     kind: Kind = "number" if step and step < 1 else "integer"
     size = infotext == "Seed resize from"
     return Spec(kind, infotext, rest, step=None if size else step, group="seed")
-
-
-def _hires(kind: Kind, infotext: str, rest: str, **row: Any) -> Spec:
-    return Spec(kind, infotext, rest, group="hires", needs="hires", **row)
 
 
 def _sampling(kind: Kind, infotext: str, **row: Any) -> Spec:
@@ -77,6 +72,10 @@ class GenerationRequest(BaseModel):
     "by `hires_scale`" in `hires_width` and `hires_height`, and for "off" in seed resize. SAME in
     a menu of the hires pass means the first pass's choice, an empty hires prompt its prompt.
     `first_pass`: id of a finished picture that takes the place of the first pass.
+
+    `init_image`, `mask`: pictures by their content, see `webui.core.picture_fields`. The start
+    picture is brought to `width` x `height` less the borders that are added by outpainting; with
+    "Only masked" it keeps its own size, and the painted part is drawn at `width` x `height`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -117,73 +116,26 @@ class GenerationRequest(BaseModel):
     ] = 0
 
     # Hires fix: a second pass on the enlarged picture.
-    hires: Annotated[bool, Spec("flag", rest="enable_hr", group="hires")] = False
-    hires_upscaler: Annotated[
-        Name, _hires("choice", "Hires upscaler", "hr_upscaler", choices="upscalers")
-    ] = "Latent"
-    hires_steps: Annotated[
-        int, Field(ge=0, le=150), _hires("integer", "Hires steps", "hr_second_pass_steps")
-    ] = 0
-    denoising_strength: Annotated[
-        float,
-        Field(ge=0, le=1),
-        _hires("number", "Denoising strength", "denoising_strength", step=0.01),
-    ] = 0.7
-    hires_scale: Annotated[
-        float, Field(ge=1, le=4), _hires("number", "Hires upscale", "hr_scale", step=0.05)
-    ] = 2.0
-    hires_width: Annotated[
-        int, Field(ge=0, le=4096, multiple_of=8), _hires("integer", "Hires resize", "hr_resize_x")
-    ] = 0
-    hires_height: Annotated[
-        int, Field(ge=0, le=4096, multiple_of=8), _hires("integer", "Hires resize", "hr_resize_y")
-    ] = 0
-    hires_checkpoint: Annotated[
-        Name, _hires("choice", "Hires checkpoint", "hr_checkpoint_name", choices="checkpoints")
-    ] = SAME
-    hires_sampler: Annotated[
-        Name, _hires("choice", "Hires sampler", "hr_sampler_name", choices="samplers")
-    ] = SAME
-    hires_schedule: Annotated[
-        Name, _hires("choice", "Hires schedule type", "hr_scheduler", choices="schedules")
-    ] = SAME
-    hires_cfg_scale: Annotated[
-        float | None, Field(ge=1, le=30), _hires("number", "Hires CFG Scale", "hr_cfg", step=0.5)
-    ] = None
-    hires_prompt: Annotated[Prompt, _hires("text", "Hires prompt", "hr_prompt")] = ""
-    hires_negative_prompt: Annotated[
-        Prompt, _hires("text", "Hires negative prompt", "hr_negative_prompt")
-    ] = ""
-    first_pass: Annotated[Name, Spec("text", rest="firstpass_image", axis=False, shown=False)] = ""
+    hires: passes.Hires = False
+    hires_upscaler: passes.HiresUpscaler = "Latent"
+    hires_steps: passes.HiresSteps = 0
+    denoising_strength: passes.DenoisingStrength = 0.7
+    hires_scale: passes.HiresScale = 2.0
+    hires_width: passes.HiresWidth = 0
+    hires_height: passes.HiresHeight = 0
+    hires_checkpoint: passes.HiresCheckpoint = SAME
+    hires_sampler: passes.HiresSampler = SAME
+    hires_schedule: passes.HiresSchedule = SAME
+    hires_cfg_scale: passes.HiresCfgScale = None
+    hires_prompt: passes.HiresPrompt = ""
+    hires_negative_prompt: passes.HiresNegativePrompt = ""
+    first_pass: passes.FirstPass = ""
 
     # Refiner: another checkpoint for the last part of the way.
-    refiner_checkpoint: Annotated[
-        Name, Spec("choice", "Refiner", choices="checkpoints", group="refiner")
-    ] = SAME
-    refiner_switch_at: Annotated[
-        float,
-        Field(ge=0.01, le=1),
-        Spec("number", "Refiner switch at", step=0.01, group="refiner", needs="refiner_checkpoint"),
-    ] = 0.8
-    refiner_by_steps: Annotated[
-        bool,
-        Spec(
-            "flag",
-            "Refiner switch by sampling steps",
-            group="refiner",
-            needs="refiner_checkpoint",
-        ),
-    ] = False
-    hires_refiner: Annotated[
-        RefinerPass,
-        Spec(
-            "choice",
-            "Hires refiner",
-            choices="refiner_passes",
-            group="refiner",
-            needs="refiner_checkpoint",
-        ),
-    ] = "second"
+    refiner_checkpoint: passes.RefinerCheckpoint = SAME
+    refiner_switch_at: passes.RefinerSwitchAt = 0.8
+    refiner_by_steps: passes.RefinerBySteps = False
+    hires_refiner: passes.HiresRefiner = "second"
 
     # Details of sampling.
     s_churn: Annotated[
@@ -237,6 +189,44 @@ class GenerationRequest(BaseModel):
         "Original"
     )
     old_timelines: Annotated[bool, _guidance("flag", "Old prompt editing timelines")] = False
+
+    # A picture to begin with.
+    init_image: start.InitImage = ""
+    resize_mode: start.Resizing = "Just resize"
+    image_cfg_scale: start.ImageCfgScale = 1.5
+    noise_multiplier: start.NoiseMultiplier = 1.0
+    extra_noise: start.ExtraNoise = 0.0
+    color_correction: start.ColorCorrection = False
+    exact_steps: start.ExactSteps = False
+    background_color: start.BackgroundColor = "#ffffff"
+
+    # The part of it that is painted.
+    mask: start.Mask = ""
+    mask_blur: start.MaskBlur = 4
+    mask_mode: start.Masking = "Inpaint masked"
+    masked_content: start.Content = "original"
+    inpaint_area: start.Area = "Whole picture"
+    masked_padding: start.Padding = 32
+    mask_weight: start.MaskWeight = 1.0
+    mask_rounding: start.MaskRounding = True
+    soft_inpainting: start.SoftInpainting = False
+    soft_schedule_bias: start.SoftBias = 1.0
+    soft_preservation: start.SoftPreservation = 0.5
+    soft_contrast: start.SoftContrast = 4.0
+    soft_mask_influence: start.SoftInfluence = 0.0
+    soft_difference_threshold: start.SoftThreshold = 0.5
+    soft_difference_contrast: start.SoftDifference = 2.0
+
+    # What is added to it on each side, in pixels.
+    outpaint_left: start.BorderLeft = 0
+    outpaint_right: start.BorderRight = 0
+    outpaint_up: start.BorderUp = 0
+    outpaint_down: start.BorderDown = 0
+
+    @property
+    def repaints(self) -> bool:
+        """Whether only a part of the start picture is painted: under a mask, or around it."""
+        return bool(self.init_image) and any(getattr(self, name) for name in start.REPAINTED)
 
     @property
     def pictures(self) -> int:

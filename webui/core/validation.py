@@ -17,6 +17,7 @@ from webui.core.catalogue import AUTOMATIC, BUILTIN, Catalogue
 from webui.core.errors import InvalidRequest, Message
 from webui.core.hires_size import hires_problems
 from webui.core.parameters import Parameter
+from webui.core.picture_rules import picture_problems
 from webui.core.request import (
     FIXED_CHOICES,
     PARAMETERS,
@@ -107,6 +108,7 @@ def complete(
     problems += [problem for problem in name_problems if problem.field not in faulty]
     if request is not None:
         problems += hires_problems(request)
+        problems += picture_problems(request)
         problems += _sigma_problems(request)
     if problems or request is None:
         raise InvalidRequest(*problems)
@@ -171,13 +173,14 @@ def problem_of(detail: ErrorDetails) -> Message:
         return Message("error.unknown_field", {"got": shorten(field or "")}, field)
     if kind == "multiple_of":
         return Message("error.multiple", {"got": got, "step": context["multiple_of"]}, field)
-    if parameter.kind == "flag":
-        return Message("error.flag", {"got": shorten(got)}, field)
     if parameter.minimum is not None:
         return _number_problem(parameter, got)
     if parameter.choices and kind == "literal_error":
         return Message("error.choice", {"got": shorten(got), "choices": context["expected"]}, field)
-    return Message("error.text", {"got": shorten(got)}, field)
+    key = "error.flag" if parameter.kind == "flag" else "error.text"
+    if kind == "string_pattern_mismatch":
+        key = "error.color" if parameter.kind == "color" else "error.picture_name"
+    return Message(key, {"got": shorten(got)}, field)
 
 
 def _number_problem(parameter: Parameter, got: object) -> Message:

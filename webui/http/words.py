@@ -10,8 +10,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from webui.core.errors import ModelFileError
+from webui.core.pass_fields import MAX_PROMPT_CHARACTERS
 from webui.core.prompt.styles import Style
-from webui.core.request import MAX_PROMPT_CHARACTERS, EmphasisMode
+from webui.core.request import EmphasisMode
 from webui.http.services import HttpServices
 from webui.services.embeddings import EmbeddingEntry
 from webui.services.models import ModelEntry

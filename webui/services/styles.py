@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from webui.core.errors import InvalidRequest, Message, NotFound, StorageError
+from webui.core.pass_fields import MAX_PROMPT_CHARACTERS
 from webui.core.prompt.styles import Extracted, Style, extract, merge
-from webui.core.request import MAX_PROMPT_CHARACTERS, SAME
+from webui.core.request import SAME
 from webui.core.validation import shorten
 from webui.services.files import write_whole
 

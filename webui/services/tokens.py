@@ -11,9 +11,9 @@ from typing import NamedTuple
 from tokenizers import Tokenizer
 
 from webui.core.embeddings import NameIndex
+from webui.core.pass_fields import MAX_PROMPT_CHARACTERS
 from webui.core.prompt import read_negative, read_prompt
 from webui.core.prompt.chunks import CHUNK, Find, Found, cut_into_chunks
-from webui.core.request import MAX_PROMPT_CHARACTERS
 
 MAX_COUNTED = 20 * MAX_PROMPT_CHARACTERS
 """Characters of all that editing makes of a prompt; what is beyond is not counted."""

@@ -54,7 +54,11 @@ FOLDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The sections of the form that open and close, with their fields."""
 
 FOLDED = frozenset(name for names in FOLDS.values() for name in names)
-OPEN = tuple(row.name for row in PARAMETERS.values() if row.shown and row.name not in FOLDED)
+OPEN = tuple(
+    row.name
+    for row in PARAMETERS.values()
+    if row.shown and row.name not in FOLDED and row.group == "main"
+)
 """The fields that Gradio draws."""
 
 

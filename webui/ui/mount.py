@@ -69,7 +69,7 @@ def page_data(services: UiServices) -> str:
             "step": row.step,
             "default": initial_value(row, names),
             "group": row.group,
-            "needs": row.needs,
+            "needs": list(row.needs),
             "empty": row.may_be_empty,
             "menu": row.choices,
             "choices": choices_of(names, row)

@@ -33,7 +33,7 @@ ABOUT = frozenset(
 NAMED_ONLY = frozenset(
     {
         *("prompt", "negative_prompt", "steps", "sampler", "cfg_scale", "width", "height"),
-        *("seed", "batch_size", "batch_count", "checkpoint", "first_pass"),
+        *("seed", "batch_size", "batch_count", "checkpoint", "first_pass", "init_image", "mask"),
     }
 )
 """Fields about which a text that does not name them says nothing."""
@@ -177,8 +177,13 @@ def _fill(found: dict[str, Any], implied: Mapping[str, Any]) -> None:
     default and so nearly every such picture rests.
     """
     found.update({name: value for name, value in implied.items() if name not in found})
+    # A text doesn't hold the pictures that it was made with, but what was done with them.
+    begun = {
+        "init_image": "denoising_strength" in found and not found.get("hires"),
+        "mask": "mask_blur" in found,
+    }
     for name, parameter in PARAMETERS.items():
-        off = parameter.needs is not None and not found.get(parameter.needs)
+        off = parameter.idle({**found, **begun})
         still = name == "variation_seed" and not found.get("variation_strength")
         if name not in NAMED_ONLY and not off and not still:
             found.setdefault(name, parameter.default)

@@ -8,12 +8,14 @@ from typing import Any
 from webui.core.catalogue import AUTOMATIC, BUILTIN, Catalogue, SamplerSpec, ScheduleSpec
 from webui.core.infotext.reading import PAIRS, parse
 from webui.core.infotext.syntax import NEGATIVE, PROMPT_LINES, quote, tidy
+from webui.core.picture_fields import PICTURES
 from webui.core.request import PARAMETERS, SAME, GenerationRequest
 
 ORDER = (
-    *("Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model hash", "Model"),
+    *("Steps", "Sampler", "Schedule type", "CFG scale", "Image CFG scale", "Seed", "Size"),
+    *("Model hash", "Model"),
     *("VAE hash", "VAE", "Variation seed", "Variation seed strength", "Seed resize from"),
-    *("Denoising strength", "Clip skip", "ENSD", "RNG", "Tiling"),
+    *("Denoising strength", "Conditional mask weight", "Clip skip", "ENSD", "RNG", "Tiling"),
     *("Hires upscale", "Hires resize", "Hires steps", "Hires upscaler", "Hires checkpoint"),
     *("Hires sampler", "Hires schedule type", "Hires CFG Scale", "Hires prompt"),
     *("Hires negative prompt", "Emphasis", "Eta", "Eta DDIM", "Sigma churn", "Sigma tmin"),
@@ -22,6 +24,13 @@ ORDER = (
     *("Discard penultimate sigma", "NGMS", "NGMS all steps", "Skip Early CFG", "CFG rescale"),
     *("Pad conds", "Refiner", "Refiner switch at", "Refiner switch by sampling steps"),
     *("Hires refiner", "Noise Schedule", "Old prompt editing timelines"),
+    *("Resize mode", "Mask blur", "Mask mode", "Inpaint area", "Masked area padding"),
+    *("Masked content", "Mask rounding", "Noise multiplier", "Extra noise", "Color correction"),
+    *("Exact steps", "Background color", "Soft inpainting enabled"),
+    *("Soft inpainting schedule bias", "Soft inpainting preservation strength"),
+    *("Soft inpainting transition contrast boost", "Soft inpainting mask influence"),
+    *("Soft inpainting difference threshold", "Soft inpainting difference contrast"),
+    *("Outpaint left", "Outpaint right", "Outpaint up", "Outpaint down"),
 )
 """Where each key stands; people and tools look for them there."""
 
@@ -29,6 +38,7 @@ ALWAYS = frozenset({"steps", "sampler", "cfg_scale", "seed", "width", "height", 
 """Written whatever their value."""
 
 WITH_HIRES = frozenset({"hires_upscaler", "denoising_strength", "hires_scale"})
+WITH_MASK = frozenset({"mask_blur"})
 WITH_VARIATION = frozenset({"variation_seed", "variation_strength"})
 SEED_RESIZE = frozenset({"seed_resize_width", "seed_resize_height"})
 OPTIONS = frozenset(
@@ -120,6 +130,8 @@ def _forced(name: str, request: GenerationRequest) -> bool:
     """Whether a field is written at its default as well, because its part is on."""
     return (
         (request.hires and name in WITH_HIRES)
+        or (bool(request.init_image) and name == "denoising_strength")
+        or (request.repaints and name in WITH_MASK)
         or (request.variation_strength != 0 and name in WITH_VARIATION)
         or (request.refiner_checkpoint != SAME and name == "refiner_switch_at")
     )
@@ -134,7 +146,8 @@ def _matters(name: str, request: GenerationRequest, catalogue: Catalogue) -> boo
     conditions = {
         "batch_size": False,
         "batch_count": False,
-        "first_pass": False,
+        **dict.fromkeys(("first_pass", *PICTURES), False),
+        "masked_padding": request.inpaint_area == "Only masked",
         "hires_scale": not resized,
         "hires_refiner": request.hires,
         "eta": any(sampler.default_eta is not None for sampler in samplers),
@@ -142,7 +155,7 @@ def _matters(name: str, request: GenerationRequest, catalogue: Catalogue) -> boo
         "ngms_all_steps": request.ngms != 0,
         "emphasis": _emphatic(request),
     }
-    if parameter.needs and not getattr(request, parameter.needs):
+    if parameter.needs and not any(_on(need, request) for need in parameter.needs):
         return False
     if name in WITH_VARIATION:
         return request.variation_strength != 0
@@ -151,6 +164,12 @@ def _matters(name: str, request: GenerationRequest, catalogue: Catalogue) -> boo
     if name in OPTIONS:
         return any(name in spec.options for spec in used)
     return conditions.get(name, True)
+
+
+def _on(name: str, request: GenerationRequest) -> bool:
+    """Whether a field that others need is filled, and one of those that it needs itself."""
+    needs = PARAMETERS[name].needs
+    return bool(getattr(request, name)) and (not needs or any(_on(need, request) for need in needs))
 
 
 def _used(request: GenerationRequest, catalogue: Catalogue) -> list[SamplerSpec | ScheduleSpec]:

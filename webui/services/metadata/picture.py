@@ -22,7 +22,7 @@ Source = Literal["inkstone", "webui", "novelai", "invokeai", "comfyui", "none"]
 STEALTH = "stealth"
 """Key under which a text that was hidden in the pixels is shown."""
 
-OWN_TO_A_SERVER = ("first_pass", "batch_size", "batch_count")
+OWN_TO_A_SERVER = ("first_pass", "init_image", "mask", "batch_size", "batch_count")
 """Fields of our copy that mean nothing elsewhere, or are not one picture's."""
 
 SEEN = frozenset(
