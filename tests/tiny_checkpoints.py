@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from safetensors.torch import load_file as load_state
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers.models.clip.configuration_clip import CLIPTextConfig
@@ -98,8 +99,13 @@ NARROW_TEXT = 32
 NARROW_CHANNELS = 32
 
 
-def build_unet(family: str, *, narrow: bool = True, in_channels: int = 4) -> UNet2DConditionModel:
-    """The UNet of a family, with a tenth of the channels if it is to be narrow."""
+def build_unet(
+    family: str, *, narrow: bool = True, in_channels: int = 4, guidance: int | None = None
+) -> UNet2DConditionModel:
+    """The UNet of a family, with a tenth of the channels if it is to be narrow.
+
+    guidance: width of the scale that an LCM is told, None for other models.
+    """
     config = dict(UNETS[family])
     if narrow:
         first = config["block_out_channels"][0]
@@ -111,7 +117,7 @@ def build_unet(family: str, *, narrow: bool = True, in_channels: int = 4) -> UNe
         if "projection_class_embeddings_input_dim" in config:
             sizes = 6 if family == "sdxl" else 5
             config["projection_class_embeddings_input_dim"] = NARROW_TEXT + sizes * 256
-    return UNet2DConditionModel(**config, in_channels=in_channels)
+    return UNet2DConditionModel(**config, in_channels=in_channels, time_cond_proj_dim=guidance)
 
 
 def build_vae(family: str, *, narrow: bool = True) -> AutoencoderKL:
@@ -150,13 +156,18 @@ def fill(module: nn.Module) -> nn.Module:
 
 
 def modules(
-    family: str, *, narrow: bool = True, in_channels: int = 4, vae: bool = True, text: bool = True
+    family: str,
+    *,
+    narrow: bool = True,
+    in_channels: int = 4,
+    guidance: int | None = None,
+    vae: bool = True,
+    text: bool = True,
 ) -> dict[str, nn.Module]:
     """All parts of a model, on the meta device, by the prefix of their tensors in a file."""
     with torch.device("meta"):
-        found: dict[str, nn.Module] = {
-            unet_names.PREFIX: build_unet(family, narrow=narrow, in_channels=in_channels)
-        }
+        unet = build_unet(family, narrow=narrow, in_channels=in_channels, guidance=guidance)
+        found: dict[str, nn.Module] = {unet_names.PREFIX: unet}
         if vae:
             found[vae_names.PREFIX] = build_vae(family, narrow=narrow)
         if text:
@@ -216,6 +227,15 @@ def write_checkpoint(
     state = {name: _stored(tensor, dtype) for name, tensor in ldm_state(parts).items()}
     save_file(state, path, metadata=None if metadata is None else dict(metadata))
     return parts
+
+
+def write_pickle(path: Path, family: str = "sd1") -> None:
+    """Writes a narrow checkpoint as programs did before there was safetensors."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plain = path.with_suffix(".part")
+    write_checkpoint(plain, family)
+    torch.save({"state_dict": load_state(plain)}, path)
+    plain.unlink()
 
 
 def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:

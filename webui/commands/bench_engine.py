@@ -7,6 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from webui.engine.bench import compare
+from webui.engine.bench_beginning import beginning_costs
+from webui.engine.bench_inpainting import painting_figures
 from webui.services.models import ModelEntry
 
 
@@ -25,3 +27,25 @@ def compare_samplers(entry: ModelEntry, runs: int) -> Iterator[dict[str, Any]]:
             "ours_median": ours,
             "theirs_median": theirs,
         }
+
+
+def cost_of_beginnings(entry: ModelEntry, runs: int) -> list[dict[str, Any]]:
+    """A row of figures for each denoising strength, at the model's own size.
+
+    Raises:
+        ModelFileError: the model cannot be loaded.
+    """
+    width, height = entry.native_size
+    costs = beginning_costs(entry.path, width=width, height=height, runs=runs)
+    return [{**asdict(one), "expected": one.expected, "ratio": one.ratio} for one in costs]
+
+
+def of_painting(entry: ModelEntry) -> dict[str, Any]:
+    """Memory and seams of painting a part of a picture, at the model's own size.
+
+    Raises:
+        ModelFileError: the model cannot be loaded.
+    """
+    width, height = entry.native_size
+    figures = painting_figures(entry.path, width=width, height=height)
+    return {**asdict(figures), "times": figures.times}

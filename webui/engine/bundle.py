@@ -63,6 +63,11 @@ class ModelBundle:
         return self.texts[0].tokenizer
 
     @property
+    def guides_itself(self) -> bool:
+        """Whether the UNet is told the scale of the guidance, instead of being asked twice."""
+        return bool(self.unet.config["time_cond_proj_dim"])
+
+    @property
     def text_layers(self) -> int | None:
         """How far clip skip can go; None for families that take no notice of it."""
         counts = [int(t.encoder.config.num_hidden_layers) for t in self.texts if t.plan.skips]

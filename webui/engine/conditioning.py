@@ -27,8 +27,22 @@ PROMPTS_PER_CALL = 4
 REMEMBERED_TOKENS = 64 * 77
 """Contexts whose keys and values are kept beside those in use, for prompts that take turns."""
 
-Key = tuple[tuple[str, ...], int, bool]
-"""Prompts of a call, their length in tokens, and whether the first of them is the negative one."""
+Key = tuple[tuple[str, ...], int, bool, bool]
+"""Prompts of a call, their length in tokens, and whether the first is the negative one, and blind.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What the model is asked once in a step: a text, and whether it is the negative one.
+
+    blind: asked without the picture that the model is shown beside the latents.
+    """
+
+    text: str
+    encoding: Encoding
+    negative: bool
+    blind: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,16 +101,19 @@ def plan_texts(
     calls: int,
     *,
     always_uncond: bool = False,
+    scale: float | None = None,
 ) -> Texts:
     """Reads both prompts of a pass for `calls` calls of the model, and encodes all that they say.
 
     Parts of weight 0 are left out. Where the weights leave nothing for the negative prompt, as
-    those of a plain prompt at cfg_scale 1 do, so is that, unless `always_uncond`.
+    those of a plain prompt at cfg_scale 1 do, so is that, unless `always_uncond`. scale: of the
+    guidance between them, the pass's cfg_scale unless given.
     """
     timeline: Any = {"base_steps": this.base_steps, "old_timelines": request.old_timelines}
     parts = [part for part in read_prompt(this.prompt, calls, **timeline) if part.weight]
     weights = tuple(part.weight for part in parts)
-    guided = always_uncond or this.cfg_scale != 1 or sum(weights) != 1
+    scale = this.cfg_scale if scale is None else scale
+    guided = always_uncond or scale != 1 or sum(weights) != 1
     schedules = [part.schedule for part in parts]
     if guided:
         schedules.insert(0, read_negative(this.negative_prompt, calls, **timeline))
@@ -130,7 +147,8 @@ class TextDenoiser:
     """The model told the right prompts in each of its calls, combined into one estimate.
 
     Made anew for each batch: it counts the calls, from `done` on. Calls after the last stage
-    stay with it. beside: see `model_denoiser`.
+    stay with it. beside: see `model_denoiser`; where the guidance asks for it, the negative
+    prompt is asked about a second time without.
     """
 
     def __init__(
@@ -150,6 +168,7 @@ class TextDenoiser:
         self._guidance = guidance
         self._distilled = distilled
         self._beside = beside
+        self._blind = texts.guided and beside is not None and guidance.image_scale != 1
         self._calls = done
         self._place = 0
         self._models: OrderedDict[Key, tuple[Denoiser, int]] = OrderedDict()
@@ -166,10 +185,13 @@ class TextDenoiser:
             denoised = self._guidance.guide(None, self._estimates(stage, x, sigma), weights)
             return denoised, denoised
         if weights and self._guidance.skipped(self._calls - 1, float(sigma)):
-            denoised = unguided(self._estimates(stage, x, sigma, first=1), weights)
+            alone = self._estimates(stage, x, sigma, first=2 if self._blind else 1)
+            denoised = unguided(alone, weights)
             return denoised, denoised
-        uncond, *conds = self._estimates(stage, x, sigma)
-        return self._guidance.guide(uncond, conds, weights), uncond
+        estimates = self._estimates(stage, x, sigma)
+        blind = estimates.pop(0) if self._blind else None
+        uncond, *conds = estimates
+        return self._guidance.guide(uncond, conds, weights, blind), uncond
 
     def _next_stage(self) -> Stage:
         self._calls += 1
@@ -178,29 +200,36 @@ class TextDenoiser:
             self._place += 1
         return stages[self._place]
 
+    def _questions(self, stage: Stage) -> list[Question]:
+        """The prompts of the stage in their order; before them, if asked for, the blind one."""
+        asked = [
+            Question(text, told, negative=self._texts.guided and index == 0)
+            for index, (text, told) in enumerate(
+                zip(stage.prompts, self._texts.told(stage), strict=True)
+            )
+        ]
+        return [replace(asked[0], blind=True), *asked] if self._blind else asked
+
     def _estimates(self, stage: Stage, x: Tensor, sigma: Tensor, first: int = 0) -> list[Tensor]:
-        """x0 under each prompt of the stage from number `first` on, (B, C, h, w) each."""
-        told = self._texts.told(stage)
+        """x0 under each question of the stage from number `first` on, (B, C, h, w) each."""
+        asked = self._questions(stage)
         estimates: dict[int, Tensor] = {}
-        for group in calls_of([one.rows.shape[1] for one in told], first):
-            model = self._model(stage, told, group)
+        for group in calls_of([one.encoding.rows.shape[1] for one in asked], first):
+            model = self._model([asked[index] for index in group])
             count = len(group)
             made = model(torch.cat([x] * count) if count > 1 else x, sigma).chunk(count)
             estimates.update(zip(group, made, strict=True))
-        return [estimates[index] for index in range(first, len(told))]
+        return [estimates[index] for index in range(first, len(asked))]
 
-    def _model(self, stage: Stage, told: Sequence[Encoding], group: Sequence[int]) -> Denoiser:
-        """The model told these prompts of the stage; kept, as it remembers keys and values."""
-        negative = [self._texts.guided and index == 0 for index in group]
-        key = (
-            tuple(stage.prompts[index] for index in group),
-            told[group[0]].rows.shape[1],
-            negative[0],
-        )
+    def _model(self, asked: Sequence[Question]) -> Denoiser:
+        """The model asked these of the stage; kept, as it remembers keys and values."""
+        told = [one.encoding for one in asked]
+        negative = [one.negative for one in asked]
+        texts = tuple(one.text for one in asked)
+        key = (texts, told[0].rows.shape[1], negative[0], asked[0].blind)
         if key not in self._models:
-            chosen = [told[index] for index in group]
-            context = torch.cat([one.rows for one in chosen])
-            added = sizes_and_sums(self._bundle, chosen, negative, self._texts.size)
+            context = torch.cat([one.rows for one in told])
+            added = sizes_and_sums(self._bundle, told, negative, self._texts.size)
             tokens = len(context) * context.shape[1] * self._pictures
             self._make_room(tokens)
             self._models[key] = (
@@ -212,12 +241,21 @@ class TextDenoiser:
                         name: value.repeat_interleave(self._pictures, dim=0)
                         for name, value in added.items()
                     },
-                    beside=self._beside,
+                    beside=self._shown(asked),
+                    scale_told=self._guidance.told,
                 ),
                 tokens,
             )
         self._models.move_to_end(key)
         return self._models[key][0]
+
+    def _shown(self, asked: Sequence[Question]) -> Tensor | None:
+        """What the model is shown beside each latent of a call, for all alike or one by one."""
+        if self._beside is None or not any(one.blind for one in asked):
+            return self._beside
+        nothing = torch.zeros_like(self._beside)
+        shown = torch.cat([nothing if one.blind else self._beside for one in asked])
+        return shown.repeat_interleave(self._pictures, dim=0)
 
     def _make_room(self, tokens: int) -> None:
         held = sum(size for _, size in self._models.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -12,9 +12,11 @@ from webui.core.errors import InkstoneError
 from webui.core.hires_size import hires_size
 from webui.core.passes import further_models, pass_steps
 from webui.core.request import GenerationRequest
+from webui.engine.beginning import StartPicture, start_picture
 from webui.engine.bundle import ModelBundle
 from webui.engine.hires import Enlarger, enlarger, finished_picture
-from webui.engine.latents import Pixels
+from webui.engine.inpainting.blending import Kept
+from webui.engine.latents import Pixels, decode
 from webui.engine.plan import Pass, Plan, first_pass, hires_pass, make_plan
 from webui.engine.refiner import refines
 from webui.engine.text_encoder import PromptEncoder
@@ -67,11 +69,12 @@ class Hires:
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """The passes of a job."""
+    """The passes of a job, and the picture that it begins with, if any."""
 
     first: Leg
     hires: Hires | None
     batch_size: int
+    start: StartPicture | None = None
 
     @property
     def pictures_at_once(self) -> int:
@@ -85,6 +88,25 @@ class Drawing:
             )
             for plan in self._plans()
         )
+
+    def begin(self, request: GenerationRequest, indices: Sequence[int]) -> Tensor | None:
+        """The latents that the first pass of a batch begins with; None for pure noise."""
+        return None if self.start is None else self.start.batch(request, indices)
+
+    def kept(self, begun: Tensor | None) -> Kept | None:
+        """What the first pass keeps of what it begins with; None where all is painted."""
+        return None if self.start is None or begun is None else self.start.kept(begun)
+
+    def picture(self, request: GenerationRequest, index: int, latent: Tensor) -> Pixels:
+        """Picture `index` of the job, (H, W, 3), from its latent after all passes, (C, h, w).
+
+        Raises:
+            InkstoneError: if the latent or the picture is not finite.
+        """
+        pixels = decode(self.last_bundle, latent)
+        if self.start is None:
+            return pixels
+        return self.start.finished(request, pixels, index, latent)
 
     def _plans(self) -> list[Plan]:
         legs = [self.first, *([self.hires.second] if self.hires and self.hires.second else [])]
@@ -102,18 +124,22 @@ def make_drawing(
     """Plans all passes of the request. `sigmas` replaces the first pass's row.
 
     Raises:
-        InkstoneError: for unknown names, models that do not fit together, or a picture to be
-            enlarged that is not there.
+        InkstoneError: for unknown names, models that do not fit together, or a picture to begin
+            with or to be enlarged that is not there.
     """
+    start = (
+        start_picture(resources.own[0], request, resources.images) if request.init_image else None
+    )
 
     def leg(this: Pass, field: str, row: Tensor | None = None) -> Leg:
         bundle, encoder = resources.model(request, field)
-        plan = make_plan(bundle, request, encoder, row, catalogue, this=this)
-        if not refines(request, second=this.denoising_strength is not None):
+        plan = make_plan(bundle, request, encoder, row, catalogue, this=this, start=start)
+        if not refines(request, second=this.second):
             return Leg(plan, None)
         other, its_encoder = resources.model(request, "refiner_checkpoint")
         check_latents(bundle, other, "refiner_checkpoint")
-        return Leg(plan, make_plan(other, request, its_encoder, row, catalogue, this=this))
+        its_plan = make_plan(other, request, its_encoder, row, catalogue, this=this, start=start)
+        return Leg(plan, its_plan)
 
     first = leg(first_pass(request), "checkpoint", sigmas)
     hires = second = None
@@ -129,7 +155,7 @@ def make_drawing(
         hires = Hires(way, finished, second)
     legs = [first, *([second] if second else [])]
     alone = any(one.plan.spec.one_by_one for one in legs)
-    return Drawing(first, hires, 1 if alone else request.batch_size)
+    return Drawing(first, hires, 1 if alone else request.batch_size, start)
 
 
 def check_latents(mine: ModelBundle, other: ModelBundle, field: str) -> None:

@@ -16,7 +16,8 @@ class Guidance:
     cfg_scale: see `combine`. calls: calls of the model that the pass expects. ngms: below this
     noise level every second call goes without guidance, or each with `ngms_all_steps` ("negative
     guidance minimum sigma"); 0 is off. skip_early: share of the calls at the beginning that do;
-    0 is off. rescale: see `rescaled`.
+    0 is off. rescale: see `rescaled`. told: the scale for a model that guides itself.
+    image_scale: see `towards_image`; 1 asks for nothing more.
     """
 
     cfg_scale: float
@@ -25,6 +26,8 @@ class Guidance:
     ngms_all_steps: bool = False
     skip_early: float = 0.0
     rescale: float = 0.0
+    told: float = 1.0
+    image_scale: float = 1.0
 
     def skipped(self, call: int, sigma: float) -> bool:
         """Whether call `call`, counted from 0, at this noise level leaves the negative prompt out.
@@ -36,10 +39,16 @@ class Guidance:
         return sigma < self.ngms and (self.ngms_all_steps or call % 2 == 1)
 
     def guide(
-        self, uncond: Tensor | None, conds: Sequence[Tensor], weights: Sequence[float]
+        self,
+        uncond: Tensor | None,
+        conds: Sequence[Tensor],
+        weights: Sequence[float],
+        blind: Tensor | None = None,
     ) -> Tensor:
-        """The estimates as one; arguments are those of `combine`."""
+        """The estimates as one; arguments are those of `combine` and `towards_image`."""
         guided = combine(uncond, conds, weights, self.cfg_scale)
+        if uncond is not None and blind is not None:
+            guided = towards_image(guided, uncond, blind, self.image_scale)
         if uncond is None or not self.rescale:
             return guided
         return rescaled(guided, combine(uncond, conds, weights, 1.0), self.rescale)
@@ -68,6 +77,16 @@ def combine(
             # Interpolates: one kernel, and the least rounding for the usual single prompt.
             result = uncond.lerp(cond, scale)
     return result
+
+
+def towards_image(guided: Tensor, uncond: Tensor, blind: Tensor, scale: float) -> Tensor:
+    """The guided estimate, led on towards the picture that the model is shown; (B, C, h, w) each.
+
+    Brooks et al. 2023, "InstructPix2Pix", equation 3: blind + scale * (uncond - blind) +
+    cfg_scale * (cond - uncond), where `uncond` is the estimate of the negative prompt beside the
+    picture and `blind` that without it. `guided` has all of it for a scale of 1.
+    """
+    return torch.add(guided, uncond - blind, alpha=scale - 1)
 
 
 def unguided(conds: Sequence[Tensor], weights: Sequence[float]) -> Tensor:

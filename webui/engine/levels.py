@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from webui.core.catalogue import AUTOMATIC, Catalogue, SamplerSpec
+from webui.core.passes import MOST_OF_THE_WAY
 from webui.core.request import GenerationRequest
 from webui.engine import schedules
 from webui.engine.passes import Pass
 from webui.engine.resolve import resolve
 
-MOST_OF_THE_WAY = 0.999
 LONGEST_ROW = 10_000
 """Steps of the row that a pass at a small denoising strength is the end of, at most."""
 
@@ -30,30 +30,37 @@ class Levels:
 
     row: (n + 1,) float64, falling. whole: (m + 1,), the row that `row` is the end of; all of it
     unless the pass begins on the way. start: the level that existing latents are noised to.
-    unit: whether pure noise is given in the model's own coordinates, with variance 1.
+    unit: whether pure noise is given in the model's own coordinates, with variance 1. scaled:
+    whether the sampler works in those, so that further noise is meant there.
     """
 
     row: Tensor
     whole: Tensor
     start: float
     unit: bool
+    scaled: bool = False
 
-    def first(self, noise: Tensor, latents: Tensor | None = None) -> Tensor:
+    def first(self, noise: Tensor, latents: Tensor | None = None, extra: float = 0.0) -> Tensor:
         """The latents to begin with, from unit noise, both (B, C, h, w).
 
         Samplers work on x0 + sigma * noise. Pure noise is sigma_0 * noise, or, where it is
-        handed to the model as it is, sqrt(1 + sigma_0²) * noise.
+        handed to the model as it is, sqrt(1 + sigma_0²) * noise. extra: how much of the noise is
+        added to existing latents although the level does not ask for it.
         """
         top = float(self.row[0])
         if latents is None:
             strength: float = (1 + top**2) ** 0.5 if self.unit else top
             return noise * strength
         mixed = latents + noise * self.start
-        if self.start == top:
-            return mixed
-        # Noised to another level than the first, and taken for that in the model's coordinates.
-        scale: float = ((1 + top**2) / (1 + self.start**2)) ** 0.5
-        return mixed * scale
+        if self.start != top:
+            # Noised to another level than the first, and taken for that in the model's
+            # coordinates.
+            scale: float = ((1 + top**2) / (1 + self.start**2)) ** 0.5
+            mixed = mixed * scale
+        if extra:
+            share: float = extra * ((1 + top**2) ** 0.5 if self.scaled else 1.0)
+            mixed = mixed + noise * share
+        return mixed
 
 
 def levels_for(
@@ -69,12 +76,16 @@ def levels_for(
 
     `sized`: whether the model is of the SDXL families, for which some schedules have own tables.
 
-    A pass at denoising strength d walks the last `steps` steps of the row for steps / d of them
-    ("exactly as many steps as asked for").
+    A pass at denoising strength d walks the end of the row for `steps` of them, or, if it is
+    exact, the last `steps` steps of the row for steps / d of them. Where nothing is to be walked,
+    the row has a single level.
 
     Raises:
         InkstoneError: for an unknown schedule, or sigma_min not below sigma_max.
     """
+    if this.denoising_strength == 0 and (spec.timesteps or not this.walked):
+        here = model_sigmas[:1].double()
+        return Levels(here, here, float(here), unit=False)
     if spec.timesteps:
         return _timestep_levels(this, spec, model_sigmas)
     known = model_sigmas
@@ -89,7 +100,7 @@ def levels_for(
     else:
         row = schedules.sigmas(name, steps, known, catalogue=catalogue, **options)
     row = distinct(row)
-    begin = min(steps - this.steps, len(row) - 1 - this.steps)
+    begin = min(steps - this.walked, len(row) - 1 - this.walked)
     walked = row[max(begin, 0) :]
     return Levels(walked, row, float(walked[0]), request.sgm_noise_multiplier)
 
@@ -120,8 +131,8 @@ def distinct(row: Tensor) -> Tensor:
 
 
 def whole_steps(this: Pass) -> int:
-    """Steps of the row that the pass walks the end of: its own number if it begins with noise."""
-    if this.denoising_strength is None:
+    """Steps of the row that the pass walks the end of: its own number unless it is exact."""
+    if this.denoising_strength is None or not this.exact:
         return this.steps
     share = min(this.denoising_strength, MOST_OF_THE_WAY)
     longest = max(LONGEST_ROW, this.steps)
@@ -131,15 +142,15 @@ def whole_steps(this: Pass) -> int:
 def _timestep_levels(this: Pass, spec: SamplerSpec, model_sigmas: Tensor) -> Levels:
     """The row of the model's own timesteps.
 
-    On the way, users know one step less than asked for, from latents that are noised to the
+    On the way, users know one step less than others make, from latents that are noised to the
     timestep above the row's first.
     """
     levels_of = resolve(spec.row)
     steps = whole_steps(this)
     row: Tensor = levels_of(steps, model_sigmas)
     above = schedules.ddim_row(steps, model_sigmas)
-    kept = max(this.steps - 1, FEWEST_TIMESTEPS)
+    kept = max(this.walked - 1, FEWEST_TIMESTEPS)
     if this.denoising_strength is None or kept >= len(above):
-        return Levels(row, row, float(row[0]), unit=True)
+        return Levels(row, row, float(row[0]), unit=True, scaled=True)
     walked: Tensor = levels_of(steps, model_sigmas, kept)
-    return Levels(walked, row, float(above[len(above) - 1 - kept]), unit=True)
+    return Levels(walked, row, float(above[len(above) - 1 - kept]), unit=True, scaled=True)

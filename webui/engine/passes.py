@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from webui.core.catalogue import BUILTIN, Catalogue, SamplerSpec
 from webui.core.errors import InkstoneError
+from webui.core.passes import steps_walked
 from webui.core.request import GenerationRequest
 
 
@@ -16,7 +17,8 @@ class Pass:
     width, height: of this pass, in pixels. base_steps: the steps of the pass before it, in calls
     of the model, from which prompts that change by step count on; None in the first.
     denoising_strength: how much of the way is gone again, from latents that exist; None from
-    pure noise. A pass of strength 0 changes nothing: it is not to be planned, but left out.
+    pure noise. exact: whether it makes as many steps as asked for all the same, see
+    `webui.core.passes.steps_walked`.
     """
 
     prompt: str
@@ -29,10 +31,23 @@ class Pass:
     height: int
     base_steps: int | None = None
     denoising_strength: float | None = None
+    exact: bool = True
+
+    @property
+    def second(self) -> bool:
+        """Whether another pass comes before it."""
+        return self.base_steps is not None
+
+    @property
+    def walked(self) -> int:
+        """Steps that it makes. Samplers of timesteps make one or two less."""
+        if self.denoising_strength is None:
+            return self.steps
+        return steps_walked(self.steps, self.denoising_strength, exact=self.exact)
 
 
 def first_pass(request: GenerationRequest) -> Pass:
-    """The pass from pure noise."""
+    """The pass from pure noise, or from the request's start picture."""
     return Pass(
         request.prompt,
         request.negative_prompt,
@@ -42,6 +57,8 @@ def first_pass(request: GenerationRequest) -> Pass:
         request.cfg_scale,
         request.width,
         request.height,
+        denoising_strength=request.denoising_strength if request.init_image else None,
+        exact=request.exact_steps or not request.init_image,
     )
 
 

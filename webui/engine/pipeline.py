@@ -20,10 +20,11 @@ from webui.core.request import GenerationRequest
 from webui.core.seeds import picture_seed
 from webui.engine.bundle import ModelBundle
 from webui.engine.drawing import Drawing, Leg, Loaded, Resources, make_drawing
-from webui.engine.latents import Pixels, decode
+from webui.engine.inpainting.blending import KeepingDenoiser, Kept
+from webui.engine.latents import Pixels
 from webui.engine.plan import Plan, denoiser_for, sampler_options
 from webui.engine.refiner import refined
-from webui.engine.samplers import Denoiser, OnStep, StepEvent, sample
+from webui.engine.samplers import OnStep, StepEvent, TwoSidedDenoiser, sample
 from webui.engine.start import starting_point
 from webui.engine.text_encoder import PromptEncoder
 from webui.engine.tiling import tiled
@@ -110,7 +111,7 @@ def generate(
         for encoder_of_job in resources.encoders():
             encoder_of_job.begin()
         drawing = memory.persist(partial(make_drawing, resources, request, sigmas, catalogue))
-        extra = told_of_embeddings(resources, watcher)
+        extra = told(resources, drawing, watcher)
 
         size = drawing.pictures_at_once
         while wanted:
@@ -133,12 +134,14 @@ def generate(
             # 3. Latents to pixels, picture by picture.
             for index, latent in zip(batch, latents, strict=True):
                 watcher.on_phase("decode", index)
-                pixels = memory.persist(partial(decode, drawing.last_bundle, latent))
+                pixels = memory.persist(partial(drawing.picture, request, index, latent))
                 watcher.on_picture(Picture(index, picture_seed(request, index), pixels, extra))
 
 
-def told_of_embeddings(resources: Resources, watcher: Watcher) -> dict[str, str]:
-    """Says which embeddings could not be used; returns what infotexts say of the others."""
+def told(resources: Resources, drawing: Drawing, watcher: Watcher) -> dict[str, str]:
+    """Says what of the job could not be used; returns what infotexts say of its embeddings."""
+    for message in drawing.start.remarks if drawing.start else ():
+        watcher.on_remark(message)
     used: dict[str, str] = {}
     remarks: dict[str, Message] = {}
     for encoder in resources.encoders():
@@ -157,7 +160,8 @@ def draw_batch(
     hires = drawing.hires
     if hires is None or hires.finished is None:
         watcher.on_phase("denoise", batch[0])
-        latents = sample_leg(drawing.first, request, batch, steps)
+        begun = drawing.begin(request, batch)
+        latents = sample_leg(drawing.first, request, batch, steps, begun, kept=drawing.kept(begun))
         if hires is None:
             return latents
         latents = hires.enlarger.latents(
@@ -202,9 +206,13 @@ def sample_leg(
     indices: Indices,
     on_step: OnStep | None = None,
     latents: Tensor | None = None,
+    *,
+    kept: Kept | None = None,
 ) -> Tensor:
     """One pass of a batch: from its noise, or from `latents`, to latents, (B, C, h, w)."""
-    return sample_batch(leg.plan, request, indices, on_step, latents, refiner=leg.refiner)
+    return sample_batch(
+        leg.plan, request, indices, on_step, latents, refiner=leg.refiner, kept=kept
+    )
 
 
 def sample_batch(
@@ -215,18 +223,23 @@ def sample_batch(
     latents: Tensor | None = None,
     *,
     refiner: Plan | None = None,
+    kept: Kept | None = None,
 ) -> Tensor:
     """The engine's one denoise loop: a pass of the pictures `indices`, (B, C, h, w).
 
     latents: (B, C, h, w) that exist already, for a pass that does not begin with pure noise.
-    refiner: the plan of the model that takes over on the way.
+    refiner: the plan of the model that takes over on the way. kept: what is not painted.
     """
+    if latents is not None and len(plan.sigmas) == 1:
+        return latents
     first, noise = starting_point(plan, request, indices, latents)
     base = denoiser_for(plan, request, len(indices))
-    denoise: Denoiser = base
+    denoise: TwoSidedDenoiser = base
     if refiner is not None:
         denoise = refined(base, plan, refiner, request, len(indices))
-    return sample(
+    if kept is not None:
+        denoise = KeepingDenoiser(denoise, kept, before=plan.spec.timesteps)
+    result = sample(
         plan.spec.name,
         denoise,
         first,
@@ -236,3 +249,4 @@ def sample_batch(
         catalogue=plan.catalogue,
         **sampler_options(plan, request),
     )
+    return result if kept is None else kept.finished(result)

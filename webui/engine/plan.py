@@ -13,7 +13,8 @@ from torch import Tensor
 
 from webui.core.catalogue import BUILTIN, Catalogue, SamplerSpec
 from webui.core.request import GenerationRequest
-from webui.engine.beside import shown_beside
+from webui.engine.beginning import StartPicture
+from webui.engine.beside import asks_blind, shown_beside
 from webui.engine.bundle import ModelBundle
 from webui.engine.conditioning import TextDenoiser, Texts, plan_texts
 from webui.engine.guidance import Guidance
@@ -51,8 +52,13 @@ class Plan:
 
     @property
     def sigmas(self) -> Tensor:
-        """The row that the sampler walks, (n + 1,) float64."""
+        """The row that the sampler walks, (n + 1,) float64; of one level if there is no step."""
         return self.levels.row
+
+    @property
+    def calls(self) -> int:
+        """Calls of the model that the pass expects."""
+        return self.this.walked * self.spec.calls
 
 
 def make_plan(
@@ -63,10 +69,12 @@ def make_plan(
     catalogue: Catalogue = BUILTIN,
     *,
     this: Pass | None = None,
+    start: StartPicture | None = None,
 ) -> Plan:
     """Looks the pass's sampler up, computes its row and encodes its prompts.
 
-    `this` is the request's first pass unless given. `sigmas` replaces the schedule's row.
+    `this` is the request's first pass unless given. `sigmas` replaces the row that is walked.
+    `start`: what the job begins with, unless with pure noise.
 
     Raises:
         InkstoneError: for unknown names, or sigma_min not below sigma_max.
@@ -76,11 +84,16 @@ def make_plan(
     known = levels_of(request.noise_schedule, bundle.sigmas)
     levels = levels_for(this, request, spec, known, catalogue, sized=bundle.family.unet.sized)
     if sigmas is not None:
-        levels = Levels(sigmas, sigmas, float(sigmas[0]), levels.unit)
+        levels = replace(levels, row=sigmas, whole=sigmas, start=float(sigmas[0]))
     texts = plan_texts(
-        this, request, encoder, this.steps * spec.calls, always_uncond=spec.needs_uncond
+        this,
+        request,
+        encoder,
+        this.steps * spec.calls,
+        always_uncond=spec.needs_uncond or asks_blind(bundle, request.image_cfg_scale),
+        scale=1.0 if bundle.guides_itself else None,
     )
-    beside = shown_beside(bundle, this.width, this.height)
+    beside = shown_beside(bundle, this.width, this.height, start)
     return Plan(this, replace(bundle, sigmas=known), spec, levels, texts, catalogue, beside)
 
 
@@ -91,13 +104,16 @@ def denoiser_for(
 
     done: how many calls of the pass another denoiser has answered already (refiner).
     """
+    scale = plan.this.cfg_scale * plan.spec.cfg_factor
     guidance = Guidance(
-        plan.this.cfg_scale * plan.spec.cfg_factor,
-        calls=plan.this.steps * plan.spec.calls,
+        1.0 if plan.bundle.guides_itself else scale,
+        calls=plan.calls,
         ngms=request.ngms,
         ngms_all_steps=request.ngms_all_steps,
         skip_early=request.skip_early_cond,
         rescale=request.cfg_rescale,
+        told=scale,
+        image_scale=request.image_cfg_scale if plan.bundle.variant == "ip2p" else 1.0,
     )
     return TextDenoiser(
         plan.bundle,

@@ -61,7 +61,7 @@ def refined(
 def switch_of(plan: Plan, request: GenerationRequest) -> Due:
     """When the refiner's turn is: by the share of timesteps or, if asked for, of steps gone."""
     share, levels = request.refiner_switch_at, plan.bundle.sigmas
-    calls_in_all = plan.this.steps * plan.spec.calls
+    calls_in_all = plan.calls
 
     def by_steps(_: Tensor, calls: int) -> bool:
         return calls / calls_in_all >= share

@@ -21,7 +21,8 @@ def starting_point(
     """(the latents that the pass begins with, the noise that its sampler adds).
 
     indices: places in the job of the pictures of this batch; their seeds follow from them.
-    latents: (B, C, h, w) without noise, for a pass that does not begin with pure noise.
+    latents: (B, C, h, w) without noise, for a pass that does not begin with pure noise. Theirs
+    is the noise multiplied and added to that the request asks for; the former not in the second.
     """
     place = plan.bundle.device.torch_device
     shape = latent_shape(plan.bundle, plan.this.width, plan.this.height)
@@ -34,7 +35,10 @@ def starting_point(
         variation=_variation(plan, request, indices),
         ensd=request.ensd,
     )
-    first = plan.levels.first(fresh(), latents)
+    noise = fresh()
+    if latents is not None and not plan.this.second and request.noise_multiplier != 1:
+        noise = noise * request.noise_multiplier
+    first = plan.levels.first(noise, latents, request.extra_noise)
     if plan.spec.noise != "brownian":
         return first, fresh
     return first, BrownianNoise(seeds, shape, request.noise_source, place, plan.levels.whole)

@@ -42,8 +42,10 @@ def _bytes_of_pass(
     request: GenerationRequest, entry: ModelEntry, size: tuple[int, int], cfg_scale: float
 ) -> int:
     pixels = size[0] * size[1]
-    guided = 2 if cfg_scale > 1 else 1
-    latents = pixels // LATENT_FACTOR**2 * request.batch_size * guided
+    asked = 2 if cfg_scale > 1 else 1
+    if entry.variant == "ip2p" and request.image_cfg_scale != 1:
+        asked = 3
+    latents = pixels // LATENT_FACTOR**2 * request.batch_size * asked
     unet = latents * _top_width(entry.unet, 320) * BYTES * UNET_COPIES
     vae = pixels * _top_width(entry.vae, 128) * BYTES * VAE_COPIES
     pictures = pixels * 3 * (BYTES + 1) * request.batch_size

@@ -299,13 +299,13 @@ def test_a_model_for_inpainting_draws_all_anew(tmp_path: Path) -> None:
     assert torch.allclose(shown[0][:1, 5:], grey, atol=1e-5)
 
 
-def test_a_model_that_needs_a_picture_says_so(tmp_path: Path) -> None:
+def test_a_model_that_needs_depths_says_so(tmp_path: Path) -> None:
     path = tmp_path / "depth.safetensors"
     write_checkpoint(path, "sd1", in_channels=5)
     bundle = load_model(ModelFiles("depth", str(path), kind="file", family="sd1"), cpu_device())
     with pytest.raises(InkstoneError) as caught:
         drawn(bundle, request_for())
-    assert caught.value.message.key == "error.model_needs_picture"
+    assert caught.value.message.key == "error.model_needs_depth"
 
 
 @pytest.mark.parametrize(("lacking", "part"), [("vae", "vae"), ("text", "text")])
