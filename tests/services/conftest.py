@@ -16,6 +16,7 @@ from webui.core.events import ModelFiles
 from webui.core.request import GenerationRequest
 from webui.services.hub import EventHub
 from webui.services.images import ImageStore
+from webui.services.inputs.store import InputStore
 from webui.services.job_table import JobTable
 from webui.services.jobs import JobService
 from webui.services.records import Job
@@ -34,8 +35,8 @@ class AnyModel:
             raise ModelFileError("error.model_gone", field=field, name=checkpoint)
         return ModelFiles(checkpoint, "/nowhere")
 
-    def embeddings_folder(self) -> str:
-        return "/nowhere/embeddings"
+    def embeddings_folders(self) -> tuple[str, ...]:
+        return ("/nowhere/embeddings",)
 
     def hash_of(self, name: str) -> str | None:
         return "0123456789"
@@ -50,6 +51,7 @@ class Server:
 
     store: Store
     images: ImageStore
+    inputs: InputStore
     hub: EventHub
     jobs: JobService
 
@@ -68,14 +70,16 @@ def served(data_dir: Path, library: AnyModel | None = None, **options: object) -
     settings = {"command": ECHO_COMMAND, "back_off": (0.0,), **options}
     store = Store(data_dir)
     images = ImageStore(store)
+    inputs = InputStore(store)
     hub = EventHub()
     pool = LocalPool(data_dir, LocalPoolOptions(**settings))
-    jobs = JobService(store, images, hub, pool, library or AnyModel(), max_queued=20)
+    jobs = JobService(store, images, inputs, hub, pool, library or AnyModel(), max_queued=20)
     jobs.start()
     try:
-        yield Server(store, images, hub, jobs)
+        yield Server(store, images, inputs, hub, jobs)
     finally:
         jobs.close()
+        inputs.close()
         store.close()
 
 
@@ -100,6 +104,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def images(store):
     return ImageStore(store)
+
+
+@pytest.fixture
+def inputs(store):
+    opened = InputStore(store)
+    opened.recover()
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ def table(store):
 
 
 @pytest.fixture
-def runs(images, table):
-    return Runs(table, images, AnyModel(), Announcer(EventHub(), table, images))
+def runs(images, inputs, table):
+    return Runs(table, images, inputs, AnyModel(), Announcer(EventHub(), table, images))
 
 
 def hires(picture_id, **fields):

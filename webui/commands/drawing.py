@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
@@ -12,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from webui import __version__
 from webui.commands.given import settings
 from webui.commands.speech import Speech
+from webui.commands.targets import numbered
 from webui.core import infotext
 from webui.core.errors import InkstoneError, Message, StorageError
 from webui.core.events import Phase
@@ -28,33 +31,62 @@ from webui.services.models import ModelLibrary
 from webui.services.picture_files import encode_picture
 
 
-def draw(request: GenerationRequest, library: ModelLibrary, target: Path, say: Speech) -> None:
-    """Draws all pictures of the request in this process and writes each as soon as it is done.
+@dataclass(frozen=True)
+class Work:
+    """A request, the pictures that it names by field, and the file to write."""
+
+    request: GenerationRequest
+    images: Mapping[str, Path]
+    target: Path
+
+
+def draw(works: Sequence[Work], library: ModelLibrary, say: Speech) -> None:
+    """Draws all pictures in this process and writes each as soon as it is done.
 
     Raises:
-        InkstoneError: the model cannot be loaded, memory runs out, a file cannot be written.
+        InkstoneError: a model cannot be loaded, memory runs out, a file cannot be written.
     """
+    written: list[tuple[Path, str]] = []
+    try:
+        with progress_bar() as bar:
+            models = Models(choose_device(), settings().memory_level)
+            models.embeddings.look(library.embeddings_folders())
+            whole = bar.add_task("", total=len(works), visible=len(works) > 1)
+            for number, work in enumerate(works, 1):
+                text = say("cli.generate.picture", number=number, of=len(works))
+                bar.update(whole, description=text)
+                writer = Writer(work.request, library, work.target, written)
+                watcher = Teller(work.request, writer, bar, say)
+                _draw_one(work, models, library, watcher)
+                bar.update(whole, completed=number)
+                watcher.close(keep=number == len(works))
+    except (RuntimeError, MemoryError) as fault:
+        message = message_of(fault)
+        raise InkstoneError(message.key, **dict(message.values)) from fault
+    finally:
+        for path, infos in written:
+            typer.echo(say("cli.generate.written", path=str(path)), err=True)
+            typer.echo(infos)
+
+
+def _draw_one(work: Work, models: Models, library: ModelLibrary, watcher: Watcher) -> None:
+    request = work.request
     files = library.files(request.checkpoint, request.vae)
     further = {
         name: library.files(name, request.vae, field)
         for field, name in further_models(request).items()
     }
-    writer = Writer(request, library, target)
-    try:
-        with progress_bar() as bar:
-            watcher = Teller(request, writer, bar, say)
-            watcher.on_phase("load", 0)
-            models = Models(choose_device(), settings().memory_level)
-            models.embeddings.look(Path(library.embeddings_folder()))
-            model, others = load_all(models, request, files, further)
-            pairs = {name: (other.bundle, other.encoder) for name, other in others.items()}
-            generate(model.bundle, request, None, watcher, encoder=model.encoder, others=pairs)
-    except (RuntimeError, MemoryError) as fault:
-        message = message_of(fault)
-        raise InkstoneError(message.key, **dict(message.values)) from fault
-    for path, text in writer.written:
-        typer.echo(say("cli.generate.written", path=str(path)), err=True)
-        typer.echo(text)
+    watcher.on_phase("load", 0)
+    model, others = load_all(models, request, files, further)
+    generate(
+        model.bundle,
+        request,
+        None,
+        watcher,
+        encoder=model.encoder,
+        others={name: (other.bundle, other.encoder) for name, other in others.items()},
+        images={field: path.read_bytes() for field, path in work.images.items()},
+    )
 
 
 def progress_bar() -> Progress:
@@ -69,13 +101,22 @@ def progress_bar() -> Progress:
 
 
 class Writer:
-    """Writes pictures as files with the texts that the web UI puts into them."""
+    """Writes pictures as files with the texts that the web UI puts into them.
 
-    def __init__(self, request: GenerationRequest, library: ModelLibrary, target: Path) -> None:
+    written: takes each file with its infotext.
+    """
+
+    def __init__(
+        self,
+        request: GenerationRequest,
+        library: ModelLibrary,
+        target: Path,
+        written: list[tuple[Path, str]],
+    ) -> None:
         self.request = request
         self.library = library
         self.target = target
-        self.written: list[tuple[Path, str]] = []
+        self.written = written
 
     def write(self, picture: Picture) -> None:
         """Writes one picture, aside first, so that no half file is ever under its name.
@@ -95,7 +136,7 @@ class Writer:
         rgb, copy = picture.pixels.tobytes(), alone.model_dump_json()
         wanted = format_of(self.target.suffix) or "png"
         file = encode_picture(rgb, width, height, wanted, text, copy)
-        path = self.path_of(picture.index)
+        path = numbered(self.target, picture.index, self.request.pictures)
         if file.format != wanted:
             path = path.with_suffix(f".{file.format}")
         aside = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -106,12 +147,6 @@ class Writer:
             aside.unlink(missing_ok=True)
             raise StorageError("error.write", path=str(path), reason=fault.strerror) from fault
         self.written.append((path, text))
-
-    def path_of(self, index: int) -> Path:
-        """The target itself for a single picture, else "-1", "-2" … before its suffix."""
-        if self.request.pictures == 1:
-            return self.target
-        return self.target.with_name(f"{self.target.stem}-{index + 1}{self.target.suffix}")
 
 
 class Teller(Watcher):
@@ -128,6 +163,11 @@ class Teller(Watcher):
         self._task = bar.add_task("", total=self._steps * request.batch_count)
         self._steps_before = 0
         self._batches = 0
+
+    def close(self, *, keep: bool) -> None:
+        """Takes the bar away, or leaves it as it is."""
+        if not keep:
+            self._bar.remove_task(self._task)
 
     def on_phase(self, phase: Phase, index: int) -> None:
         """Shows the phase, and the picture if there are several."""

@@ -12,11 +12,11 @@ import typer
 
 from webui.commands.paths import MODELS_DIR, STYLES_FILE
 from webui.commands.speech import Speech, reporting
-from webui.core.errors import InvalidRequest, Message
+from webui.commands.start_pictures import begun, opened_starts
+from webui.commands.targets import targets
 from webui.core.parameters import Parameter
-from webui.core.request import FIXED_CHOICES, PARAMETERS, GenerationRequest
-from webui.core.validation import complete
-from webui.services.formats import FORMATS, format_of
+from webui.core.request import FIXED_CHOICES, PARAMETERS, RANDOM_SEED, GenerationRequest
+from webui.core.validation import complete, draw_seed
 from webui.services.models import ModelLibrary
 from webui.services.styles import StyleService
 
@@ -33,15 +33,22 @@ def generate(**values: Any) -> None:
     styles = StyleService(values.pop("styles_file"))
     values["styles"] = values.pop("style")
     lang: str = values.pop("lang")
-    with reporting(lang):
+    inits: list[Path] = values.pop("init") or []
+    masks: list[Path] = values.pop("mask_file") or []
+    with reporting(lang), opened_starts(inits, masks) as starts:
         library = ModelLibrary(models_dir, folders)
-        request = requested(styles.merge(values), library)
-        target = output or Path(f"inkstone-{request.seed}.png")
-        check_target(target)
+        values = styles.merge(values)
+        if values.get("seed") in (None, "", str(RANDOM_SEED)):
+            values["seed"] = str(draw_seed())  # one for all start pictures
+        begins = [(begun(start, values), start.files) for start in starts] or [(values, {})]
+        requests = [(requested(given, library), files) for given, files in begins]
+        first = requests[0][0]
+        places = targets(output, first.seed, first.pictures, inits)
         # Late: torch takes seconds to import, and faulty input is to be told at once.
-        from webui.commands.drawing import draw
+        from webui.commands.drawing import Work, draw
 
-        draw(request, library, target, Speech(lang))
+        works = [Work(*one, place) for one, place in zip(requests, places, strict=True)]
+        draw(works, library, Speech(lang))
 
 
 def requested(values: Mapping[str, Any], library: ModelLibrary) -> GenerationRequest:
@@ -61,22 +68,6 @@ def requested(values: Mapping[str, Any], library: ModelLibrary) -> GenerationReq
         width, height = entry.native_size
         given = {"width": width, "height": height, **entry.defaults, **given}
     return complete(given, names)
-
-
-def check_target(target: Path) -> None:
-    """Refuses, before anything is drawn, a target that could not be written.
-
-    Raises:
-        InvalidRequest: its suffix is no format's, or its folder does not exist.
-    """
-    if format_of(target.suffix) is None:
-        offered = ", ".join(f".{name}" for name in FORMATS)
-        values = {"got": target.name, "offered": offered}
-        raise InvalidRequest(Message("error.output_format", values, "output"))
-    if not target.parent.is_dir():
-        raise InvalidRequest(
-            Message("error.output_folder", {"folder": str(target.parent)}, "output")
-        )
 
 
 def _flag(parameter: Parameter) -> Argument:
@@ -108,6 +99,10 @@ def _flag(parameter: Parameter) -> Argument:
     return _argument(parameter.name, Optional[str], option, None)  # noqa: UP045 - built at run time
 
 
+def _file_option(flag: str, text: str, panel: str) -> Any:
+    return typer.Option(flag, help=text, metavar="FILE", rich_help_panel=panel, show_default=False)
+
+
 def _metavar(parameter: Parameter) -> str:
     if parameter.choices and parameter.choices in FIXED_CHOICES:
         return "|".join(FIXED_CHOICES[parameter.choices])
@@ -129,10 +124,14 @@ def _signature() -> Signature:
         "--style", "--styles", help="cli.generate.style", metavar="NAME", show_default=False
     )
     styles_file = typer.Option(help="cli.generate.styles_file", show_default="data/styles.csv")
+    init = _file_option("--init", "cli.generate.init", "label.img2img")
+    mask = _file_option("--mask", "cli.generate.mask", "label.inpaint")
     lang = typer.Option(help="cli.lang", show_default=False)
     return Signature(
         [
             *flags,
+            _argument("init", Optional[list[Path]], init, None),  # noqa: UP045 - built at run time
+            _argument("mask_file", Optional[list[Path]], mask, None),  # noqa: UP045 - as above
             _argument("output", Optional[Path], output, None),  # noqa: UP045 - built at run time
             _argument("style", Optional[list[str]], style, None),  # noqa: UP045 - built at run time
             _argument("styles_file", Path, styles_file, STYLES_FILE),

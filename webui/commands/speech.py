@@ -70,5 +70,8 @@ def reporting(lang: str = "", speech: Callable[[str], Speech] = Speech) -> Itera
 
 
 def field_prefix(problem: Message) -> str:
-    """The flag that a problem is about, as people typed it: "--cfg-scale: "."""
-    return f"--{problem.field.replace('_', '-')}: " if problem.field else ""
+    """The flag that a problem is about, as people typed it: "--cfg-scale: ", "--init a_b.png: "."""
+    if not problem.field:
+        return ""
+    flag, *value = problem.field.split(" ", 1)
+    return " ".join([f"--{flag.replace('_', '-')}", *value]) + ": "

@@ -40,6 +40,16 @@ def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
         _sync_folder(path.parent)
 
 
+def place_whole(part: Path, path: Path) -> None:
+    """Renames the file `part`, which is written and synced, to `path`; that survives a power cut.
+
+    Raises:
+        OSError: as said by the system.
+    """
+    part.replace(path)
+    _sync_folder(path.parent)
+
+
 def _sync_folder(folder: Path) -> None:
     if sys.platform == "win32":
         return  # Windows has no way to sync a folder; its journal keeps renames in order

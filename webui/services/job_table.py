@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, and_, func, insert, select, update
 
 from webui.core.errors import InvalidRequest, Message
+from webui.core.picture_fields import PICTURES
 from webui.core.request import GenerationRequest
 from webui.services.fairness import Waiting, fair_order
-from webui.services.records import ACTIVE, Job, JobState, read_request
+from webui.services.records import ACTIVE, UNKEPT, Job, JobState, read_request
 from webui.services.store import Store
-from webui.services.tables import jobs
+from webui.services.tables import job_inputs, jobs
 
 
 class QueueCounts(NamedTuple):
@@ -32,12 +33,23 @@ class JobTable:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, owner: str, request: GenerationRequest, key: str | None, cap: int) -> Job:
+    def add(
+        self,
+        owner: str,
+        request: GenerationRequest,
+        key: str | None,
+        cap: int,
+        *,
+        keep: bool = True,
+    ) -> Job:
         """Puts a job at the end of its owner's line; a known `key` gives the job it gave before.
+
+        `keep`: its pictures go into the history.
 
         Raises:
             InvalidRequest: the owner has `cap` jobs waiting already.
         """
+        kind = "img2img" if request.init_image else "txt2img"
         with self._store.write() as connection:
             if key is not None:
                 known = connection.execute(
@@ -57,13 +69,17 @@ class JobTable:
                 insert(jobs).values(
                     id=job_id,
                     owner=owner,
-                    kind="txt2img",
+                    kind=kind if keep else kind + UNKEPT,
                     request=request.model_dump_json(),
                     state="queued",
                     created=_now(),
                     idempotency_key=key,
                 )
             )
+            named = {getattr(request, field) for field in PICTURES} - {""}
+            if named:
+                rows = [{"job_id": job_id, "input_id": input_id} for input_id in named]
+                connection.execute(insert(job_inputs), rows)
             return _job(connection.execute(select(jobs).where(jobs.c.id == job_id)).one())
 
     def get(self, job_id: str) -> Job | None:

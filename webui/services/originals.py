@@ -1,4 +1,4 @@
-"""Stored pictures that a request begins with."""
+"""Stored pictures that a request begins with: finished ones and uploaded ones."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from webui.core.errors import InvalidRequest, Message, NotFound
-from webui.core.request import GenerationRequest
-from webui.services.records import Picture
+from webui.core.picture_fields import GROWN, PICTURES
+from webui.core.request import PARAMETERS, GenerationRequest
+from webui.services.inputs.table import Input
+from webui.services.records import Job, Picture
 from webui.services.views import settings_of
+
+DIGITS = 64
+"""Characters of the name of an uploaded picture."""
 
 
 class Pictures(Protocol):
@@ -21,25 +26,56 @@ class Pictures(Protocol):
             NotFound: no such picture, or somebody else's.
         """
 
+    def content(self, picture: Picture) -> bytes:
+        """Its file.
 
-def first_pass_missing(request: GenerationRequest) -> InvalidRequest:
-    """What to say when the picture that is to be enlarged is not there."""
-    values = {"id": request.first_pass}
-    return InvalidRequest(Message("error.first_pass_missing", values, "first_pass"))
+        Raises:
+            NotFound: it was removed.
+        """
 
 
-def check_original(owner: str, request: GenerationRequest, pictures: Pictures) -> None:
-    """Refuses a request whose picture to be enlarged is missing or of another size.
+class Inputs(Protocol):
+    """What is asked of the store of uploaded pictures."""
+
+    def get(self, owner: str, input_id: str) -> Input:
+        """The owner's picture.
+
+        Raises:
+            NotFound: no such picture, or somebody else's.
+        """
+
+    def use(self, owner: str, input_id: str) -> bool:
+        """Whether the owner has it; keeps it from being removed as unused."""
+
+    def content(self, owner: str, input_id: str) -> bytes:
+        """The owner's picture as PNG.
+
+        Raises:
+            NotFound: no such picture, somebody else's, or it was removed.
+        """
+
+
+def check_original(
+    owner: str, request: GenerationRequest, pictures: Pictures, inputs: Inputs
+) -> None:
+    """Refuses a request whose pictures to begin with are missing or of a wrong size.
 
     Raises:
-        InvalidRequest: as said.
+        InvalidRequest: as said, with a problem for each.
     """
+    lost = [_input_missing(f, n) for f, n in _named(request).items() if not inputs.use(owner, n)]
+    if lost:
+        raise InvalidRequest(*lost)
     if not request.first_pass:
         return
     try:
-        picture = pictures.get(owner, request.first_pass)
+        picture: Picture | Input = (
+            inputs.get(owner, request.first_pass)
+            if _uploaded(request.first_pass)
+            else pictures.get(owner, request.first_pass)
+        )
     except NotFound as error:
-        raise first_pass_missing(request) from error
+        raise _first_pass_missing(request) from error
     if (picture.width, picture.height) != (request.width, request.height):
         values = {
             "got": f"{picture.width}x{picture.height}",
@@ -48,11 +84,60 @@ def check_original(owner: str, request: GenerationRequest, pictures: Pictures) -
         raise InvalidRequest(Message("error.first_pass_size", values, "width"))
 
 
+def originals_of(job: Job, pictures: Pictures, inputs: Inputs) -> dict[str, bytes]:
+    """The files of the pictures that the job's request names, by the field that does.
+
+    Raises:
+        InvalidRequest: one of them is not there any more.
+    """
+    found = {}
+    for field, name in _named(job.request).items():
+        try:
+            found[field] = inputs.content(job.owner, name)
+        except NotFound as error:
+            raise InvalidRequest(_input_missing(field, name)) from error
+    if job.request.first_pass:
+        try:
+            found["first_pass"] = _first_pass(job, pictures, inputs)
+        except NotFound as error:
+            raise _first_pass_missing(job.request) from error
+    return found
+
+
 def enlarging(picture: Picture, wishes: Mapping[str, Any]) -> dict[str, Any]:
     """Request fields for hires fix on a finished picture, with its settings.
 
-    wishes: fields that are to be different.
+    wishes: fields that are to be different. What the picture itself began with plays no part.
     """
     size = {"width": picture.width, "height": picture.height}
     begun = {"hires": True, "first_pass": picture.id, "batch_size": 1, "batch_count": 1}
-    return {**settings_of(picture), **wishes, **size, **begun}
+    plain = {field: PARAMETERS[field].default for field in (*PICTURES, *GROWN)}
+    return {**settings_of(picture), **wishes, **size, **begun, **plain}
+
+
+def _first_pass(job: Job, pictures: Pictures, inputs: Inputs) -> bytes:
+    name = job.request.first_pass
+    if _uploaded(name):
+        return inputs.content(job.owner, name)
+    return pictures.content(pictures.get(job.owner, name))
+
+
+def _uploaded(name: str) -> bool:
+    """Whether the name is one of an uploaded picture; finished ones have shorter names."""
+    return len(name) == DIGITS
+
+
+def _named(request: GenerationRequest) -> dict[str, str]:
+    """The uploaded pictures that the request names, by field."""
+    named = {field: str(getattr(request, field)) for field in PICTURES}
+    return {field: name for field, name in named.items() if name}
+
+
+def _input_missing(field: str, name: str) -> Message:
+    return Message("error.input_missing", {"id": name[:12]}, field)
+
+
+def _first_pass_missing(request: GenerationRequest) -> InvalidRequest:
+    """What to say when the picture that is to be enlarged is not there."""
+    values = {"id": request.first_pass}
+    return InvalidRequest(Message("error.first_pass_missing", values, "first_pass"))

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from webui import __version__
 from webui.core import infotext
-from webui.core.errors import InkstoneError, Message, NotFound, StorageError
+from webui.core.errors import InkstoneError, Message, StorageError
 from webui.core.events import (
     JobFinished,
     LoadStep,
@@ -25,7 +25,7 @@ from webui.core.seeds import picture_seeds, single
 from webui.services.announce import Announcer
 from webui.services.images import ImageStore
 from webui.services.job_table import JobTable
-from webui.services.originals import first_pass_missing
+from webui.services.originals import Inputs, originals_of
 from webui.services.progress import ProgressMeter
 from webui.services.records import Job, JobState
 from webui.services.workers.protocol import WorkerId
@@ -46,7 +46,7 @@ class ModelSource(Protocol):
             ModelFileError: they are not there.
         """
 
-    def embeddings_folder(self) -> str:
+    def embeddings_folders(self) -> tuple[str, ...]:
         """Where textual-inversion files lie."""
 
     def hash_of(self, name: str) -> str | None:
@@ -80,10 +80,16 @@ class Runs:
     """
 
     def __init__(
-        self, jobs: JobTable, images: ImageStore, library: ModelSource, announcer: Announcer
+        self,
+        jobs: JobTable,
+        images: ImageStore,
+        inputs: Inputs,
+        library: ModelSource,
+        announcer: Announcer,
     ) -> None:
         self._jobs = jobs
         self._images = images
+        self._inputs = inputs
         self._library = library
         self._announcer = announcer
         self._runs: dict[str, Run] = {}
@@ -136,19 +142,9 @@ class Runs:
             files,
             missing,
             others,
-            self._pictures(job),
-            self._library.embeddings_folder(),
+            originals_of(job, self._images, self._inputs),
+            self._library.embeddings_folders(),
         )
-
-    def _pictures(self, job: Job) -> dict[str, bytes]:
-        """The stored pictures that the request refers to, as PNG, by the field that does."""
-        if not job.request.first_pass:
-            return {}
-        try:
-            picture = self._images.get(job.owner, job.request.first_pass)
-            return {"first_pass": self._images.content(picture)}
-        except NotFound as error:
-            raise first_pass_missing(job.request) from error
 
     def phase(self, run: Run, event: PhaseStarted, at: float) -> None:
         """The worker entered a phase."""
@@ -189,7 +185,8 @@ class Runs:
             alone.model_dump_json(),
         )
         run.meter.settle([event.index], at)
-        self._announcer.picture(picture)
+        if run.job.kept:
+            self._announcer.picture(picture)
         self._announcer.moment(run.job, run.meter.now)
 
     def remark(self, run: Run, event: Remark, at: float) -> None:

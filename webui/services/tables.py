@@ -72,6 +72,29 @@ jobs = Table(
     sqlite_autoincrement=True,
 )
 
+job_inputs = Table(
+    "job_inputs",
+    METADATA,
+    Column("job_id", String(32), ForeignKey("jobs.id"), primary_key=True),
+    Column("input_id", String(64), primary_key=True),
+    Index("job_inputs_by_input", "input_id"),
+)
+"""Which uploaded pictures the requests of jobs name."""
+
+inputs = Table(
+    "inputs",
+    METADATA,
+    Column("owner", String(200), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("alpha", Boolean, nullable=False),
+    Column("used", UtcTime, nullable=False),
+    Index("inputs_by_id", "id"),
+    Index("inputs_by_use", "used"),
+)
+"""Uploaded pictures: a row for each owner, one file for all owners of the same pixels."""
+
 pictures = Table(
     "pictures",
     METADATA,

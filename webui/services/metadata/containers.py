@@ -17,6 +17,7 @@ from PIL import Image
 
 from webui.core.infotext import MAX_CHARACTERS, legible
 from webui.services.metadata.exif import exif_texts
+from webui.services.unreadable import UNREADABLE
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_INFLATED = 1_000_000
@@ -31,13 +32,6 @@ comments in many pieces. What lies behind is pixels."""
 PIXEL_CHUNKS = (b"IHDR", b"IDAT", b"IEND")
 PIXEL_KINDS = (b"\x08\x02", b"\x08\x06")
 """Depth and colour type of pixels in RGB and RGBA, eight bits each."""
-
-UNREADABLE = (
-    *(OSError, ValueError, SyntaxError, EOFError, RuntimeError, MemoryError),
-    *(KeyError, IndexError, TypeError, AttributeError, OverflowError, struct.error, zlib.error),
-    Image.DecompressionBombError,
-)
-"""What Pillow raises on damaged files, of which it promises only the first."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from webui.services.metadata.containers import MAX_INFLATED, UNREADABLE, bare_png
+from webui.services.metadata.containers import MAX_INFLATED, bare_png
+from webui.services.unreadable import UNREADABLE
 
 MAX_PIXELS = 32_000_000
 FORMATS = ("PNG", "WEBP")
