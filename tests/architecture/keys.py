@@ -37,7 +37,7 @@ FINDINGS = {
     "torch": ("ok", "warn", "fail"),
     "memory": ("ok", "warn"),
     "disk": ("ok", "warn"),
-    "models": ("ok", "fail"),
+    "models": ("ok", "warn", "fail"),
     "data": ("ok", "fail"),
     "port": ("ok", "fail"),
     "browser": ("ok", "warn"),
@@ -84,8 +84,8 @@ EXPANSIONS: dict[str, tuple[str, ...]] = {
     ),
 }
 
-NOT_KEYS = {"form.txt2img"}
-"""Literals that look like keys: the name under which a browser keeps the form."""
+NOT_KEYS = {"form.txt2img", "form.img2img"}
+"""Literals that look like keys: the names under which a browser keeps the forms."""
 
 
 def catalogue(language: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ def draw(studio: Studio, prompt: str, **values: str) -> str:
 
 
 def open_history(studio: Studio) -> None:
-    studio.page.get_by_role("tab").nth(1).click()
+    studio.page.get_by_role("tab", name=re.compile("History|历史记录")).click()
     expect(studio.page.locator("#ink-history-grid img").first).to_be_visible()
 
 

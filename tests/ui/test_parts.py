@@ -21,6 +21,7 @@ from webui.core.events import Phase
 from webui.core.request import PARAMETERS, GenerationRequest
 from webui.core.validation import Names
 from webui.services.localisation import Localiser
+from webui.ui import img2img
 from webui.ui.actions import checkpoint_menu, models_json, submit_handler
 from webui.ui.bindings import FOLDS, controls, initial_value
 from webui.ui.markup import element, switch
@@ -45,6 +46,8 @@ def make_services(submit: Any) -> UiServices:
     model = SimpleNamespace(
         name="starter",
         family="sdxl",
+        variant="base",
+        distilled="lcm",
         native_size=(128, 192),
         defaults={"steps": 12},
         about={"en": "small"},
@@ -83,8 +86,14 @@ def press_generate(values: dict[str, Any], submit: Any, language: str = "en") ->
 
 def test_every_field_that_is_shown_has_one_place() -> None:
     folded = [name for names in FOLDS.values() for name in names]
-    shown = [name for name, row in PARAMETERS.items() if row.shown]
-    assert sorted([*controls(NAMES).controls, *folded]) == sorted(shown)
+    pictures = {"img2img", "inpaint", "soft", "outpaint"}
+    shown = {name: row.group for name, row in PARAMETERS.items() if row.shown}
+    of_txt2img = sorted(name for name, group in shown.items() if group not in pictures)
+    assert sorted([*controls(NAMES).controls, *folded]) == of_txt2img
+    folded = [name for names in img2img.FOLDS.values() for name in names]
+    elsewhere = {"checkpoint", "hires_refiner"}  # in the header; there is no hires pass
+    of_img2img = {name for name, group in shown.items() if group != "hires"} - elsewhere
+    assert sorted([*img2img.FIELDS, *folded]) == sorted({*of_img2img, "denoising_strength"})
 
 
 def test_generate_submits_what_the_form_says_for_its_owner() -> None:
@@ -161,13 +170,16 @@ def test_models_carry_size_and_defaults() -> None:
     assert table == {
         "checkpoints": {"starter": {"width": 128, "height": 192, "steps": 12}},
         "vaes": ["Automatic", "soft"],
-        "about": {"starter": {"about": {"en": "small"}, "examples": {"en": ["a cup"]}}},
+        "about": {
+            "starter": {"about": {"en": "small"}, "examples": {"en": ["a cup"]}, "variant": "base"}
+        },
+        "titles": {"starter": "starter · SDXL LCM"},
     }
 
 
 def test_the_menu_of_checkpoints_tells_their_family() -> None:
     menu = checkpoint_menu(make_services(None))
-    assert menu == [("starter · SDXL", "starter"), ("other", "other")]
+    assert menu == [("starter · SDXL LCM", "starter"), ("other", "other")]
 
 
 def test_markup_is_escaped_once() -> None:

@@ -15,13 +15,16 @@ from webui.core.errors import InkstoneError, InvalidRequest
 from webui.core.request import PARAMETERS
 from webui.core.validation import complete
 from webui.ui.bindings import Form, choices_of, menu_of
-from webui.ui.services import UiServices
+from webui.ui.services import Model, UiServices
 from webui.ui.txt2img import Txt2Img
 
 FAMILIES: Mapping[str, str] = MappingProxyType(
     {"sd1": "SD1", "sd2": "SD2", "sdxl": "SDXL", "sdxl_refiner": "SDXL Refiner"}
 )
 """What people call the families; names are not translated."""
+
+DISTILLED: Mapping[str, str] = MappingProxyType({"lcm": "LCM", "dmd": "DMD", "tcd": "TCD"})
+"""Distillations that are written otherwise than as words."""
 
 FOLDED: Mapping[str, Any] = {
     "queue": False,
@@ -97,9 +100,16 @@ def connect_models(
 
 def checkpoint_menu(services: UiServices) -> list[tuple[str, str]]:
     """Rows of the menu of checkpoints: the name with the family behind it, and the name."""
-    families = {model.name: FAMILIES.get(model.family) for model in services.models()}
+    titles = {model.name: title_of(model) for model in services.models()}
     menu = menu_of(choices_of(services.names(), PARAMETERS["checkpoint"]))
-    return [(f"{text} · {families[n]}" if families.get(n) else text, n) for text, n in menu]
+    return [(titles.get(name, text), name) for text, name in menu]
+
+
+def title_of(model: Model) -> str:
+    """What menus call a model: its name, the family and the distillation."""
+    family = FAMILIES.get(model.family)
+    fast = DISTILLED.get(model.distilled, model.distilled.capitalize())
+    return " · ".join(filter(None, (model.name, f"{family} {fast}".strip() if family else "")))
 
 
 def models_json(services: UiServices) -> str:
@@ -114,11 +124,17 @@ def models_json(services: UiServices) -> str:
         for model in models
     }
     about = {
-        model.name: {"about": dict(model.about), "examples": dict(model.examples)}
+        model.name: {
+            "about": dict(model.about),
+            "examples": dict(model.examples),
+            "variant": model.variant,
+        }
         for model in models
     }
     vaes = choices_of(services.names(), PARAMETERS["vae"])
-    return json.dumps({"checkpoints": checkpoints, "vaes": vaes, "about": about})
+    titles = {model.name: title_of(model) for model in models}
+    table = {"checkpoints": checkpoints, "vaes": vaes, "about": about, "titles": titles}
+    return json.dumps(table)
 
 
 def connect_browser(blocks: gr.Blocks, form: Form, tab: Txt2Img) -> None:

@@ -8,6 +8,7 @@ from webui.ui.actions import connect_browser, connect_models, connect_submit
 from webui.ui.bindings import controls
 from webui.ui.header import build_header
 from webui.ui.history import build_history
+from webui.ui.img2img import build_img2img
 from webui.ui.merge import build_merge
 from webui.ui.png_info import build_png_info
 from webui.ui.services import UiServices
@@ -24,6 +25,8 @@ def build(services: UiServices) -> gr.Blocks:
         with gr.Tabs(elem_id="ink-tabs"):
             with gr.Tab(t("tab.txt2img"), id="txt2img", elem_id="ink-tab-txt2img"):
                 tab = build_txt2img(form)
+            with gr.Tab(t("tab.img2img"), id="img2img", elem_id="ink-tab-img2img"):
+                build_img2img()
             with gr.Tab(t("tab.history"), id="history", elem_id="ink-tab-history"):
                 build_history()
             with gr.Tab(t("tab.info"), id="info", elem_id="ink-tab-info"):

@@ -33,7 +33,7 @@ RANDOM = frozenset({"seed", "variation_seed"})
 """Fields whose untouched form says "a new one each time"."""
 
 
-def _group(group: Group) -> tuple[str, ...]:
+def fields_of(group: Group) -> tuple[str, ...]:
     """The fields of a group, those to tick at its end."""
     rows = [row for row in PARAMETERS.values() if row.group == group and row.shown]
     return tuple(row.name for row in sorted(rows, key=lambda row: row.kind == "flag"))
@@ -41,13 +41,13 @@ def _group(group: Group) -> tuple[str, ...]:
 
 FOLDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "hires": _group("hires"),
-        "refiner": _group("refiner"),
-        "seed": _group("seed"),
+        "hires": fields_of("hires"),
+        "refiner": fields_of("refiner"),
+        "seed": fields_of("seed"),
         "advanced": (
             *("clip_skip", "eta", "noise_source", "vae"),
-            *_group("guidance"),
-            *_group("sampling"),
+            *fields_of("guidance"),
+            *fields_of("sampling"),
         ),
     }
 )

@@ -1,4 +1,4 @@
-"""The sections of the settings that open and close: containers that `assets/plain.js` fills.
+"""The sections of the settings that open and close: containers that `assets/folds.js` fills.
 
 Gradio's accordion draws its fields only once it was opened: a message about such a field would
 have no place before.
@@ -6,23 +6,24 @@ have no place before.
 
 from __future__ import annotations
 
-from webui.ui.bindings import FOLDS
-from webui.ui.markup import Markup, element, joined, place
+from collections.abc import Iterable
+
+from webui.ui.markup import Markup, element, joined
 
 
-def build_folds() -> None:
-    """Places all sections, closed and empty."""
-    place(joined(*(_fold(name) for name in FOLDS)), "ink-folds")
+def folds(prefix: str, names: Iterable[str]) -> Markup:
+    """The sections of a form, closed and empty. Ids begin with `prefix`."""
+    return joined(*(_fold(prefix, name) for name in names))
 
 
-def _fold(name: str) -> Markup:
+def _fold(prefix: str, name: str) -> Markup:
     toggle = element(
         "button",
         element("span", data_i18n=f"label.{name}"),
         element("span", class_="ink-fold-summary"),
-        type="button", id=f"ink-{name}-toggle", class_="ink-fold-toggle",
-        aria_controls=f"ink-{name}-body", aria_expanded="false",
+        type="button", id=f"{prefix}-{name}-toggle", class_="ink-fold-toggle",
+        aria_controls=f"{prefix}-{name}-body", aria_expanded="false",
     )  # fmt: skip
     head = element("div", toggle, class_="ink-fold-head")
-    body = element("div", id=f"ink-{name}-body", class_="ink-fold-body")
+    body = element("div", id=f"{prefix}-{name}-body", class_="ink-fold-body")
     return element("section", head, body, class_="ink-fold", data_fold=name)

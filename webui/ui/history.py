@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from webui.ui.markup import button, element, icon_button, place, words
+from webui.ui.pieces import send_buttons
 
 
 def build_history() -> None:
@@ -34,6 +35,7 @@ def build_history() -> None:
             icon_button("download", "button.download", data_action="download"),
             class_="ink-tools",
         ),
+        send_buttons(),
         element("pre", class_="ink-infotext", tabindex="0"),
         id="ink-history-detail", hidden="hidden",
     )  # fmt: skip

@@ -9,6 +9,7 @@ METHODS = {
     "add_difference": "merge.add_difference",
     "none": "merge.none",
 }
+AVERAGES = {"keep": "merge.ema_keep", "drop": "merge.ema_drop", "use": "merge.ema_use"}
 PRECISIONS = {"fp16": "fp16", "bf16": "bf16", "fp32": "fp32"}
 
 
@@ -27,6 +28,7 @@ def build_merge() -> None:
         _field("base_alpha", "merge.base_alpha", element("input", **_number("base_alpha"))),
         _field("vae", "merge.vae", element("select", name="vae")),
         _field("precision", "merge.precision", _precision()),
+        _field("averages", "merge.averages", _menu("averages", AVERAGES)),
         _field("name", "merge.name", element("input", type="text", name="name", maxlength="120")),
         _check("recipe", "merge.recipe"),
         _check("copy_metadata", "merge.copy_metadata"),

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from webui.core.request import PARAMETERS
+from webui.ui import img2img
 from webui.ui.bindings import FOLDS, choices_of, initial_value
 from webui.ui.page import PageHead, head_tags
 from webui.ui.services import UiServices
@@ -79,5 +80,10 @@ def page_data(services: UiServices) -> str:
         for name, row in PARAMETERS.items()
         if row.shown
     }
-    data = {"languages": list(services.catalogues), "parameters": table, "folds": dict(FOLDS)}
+    data = {
+        "languages": list(services.catalogues),
+        "parameters": table,
+        "folds": dict(FOLDS),
+        "img2img": img2img.page_data(),
+    }
     return json.dumps(data)

@@ -11,7 +11,15 @@ from html import escape
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-STYLES = ("tokens.css", "layout.css", "form.css", "parts.css", "tools.css")
+STYLES = (
+    "tokens.css",
+    "layout.css",
+    "form.css",
+    "parts.css",
+    "tools.css",
+    "editor.css",
+    "img2img.css",
+)
 MARK = b"<head>"
 
 

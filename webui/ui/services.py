@@ -33,6 +33,14 @@ class Model(Protocol):
         """sd1, sd2, sdxl or sdxl_refiner; "" if only its own settings tell."""
 
     @property
+    def variant(self) -> str:
+        """base, inpaint, ip2p or depth: what else it takes in."""
+
+    @property
+    def distilled(self) -> str:
+        """How it was distilled for few steps, lcm, turbo or lightning; "" if it was not."""
+
+    @property
     def defaults(self) -> Mapping[str, object]:
         """Request fields to start with."""
 

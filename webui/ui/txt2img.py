@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from webui.ui.bindings import Form
-from webui.ui.folds import build_folds
-from webui.ui.markup import Markup, button, element, icon_button, joined, place, switch, words
+from webui.ui.bindings import FOLDS, Form
+from webui.ui.folds import folds
+from webui.ui.markup import Markup, button, element, icon_button, joined, place, words
+from webui.ui.pieces import problem_line, progress_bar, prompt_tools, queue, send_buttons
 from webui.ui.text import t
+
+PREFIX = "ink"
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ def build_txt2img(form: Form) -> Txt2Img:
         with gr.Column(elem_id="ink-compose", min_width=0):
             form.place("prompt")
             form.place("negative_prompt")
-            place(_prompt_tools(), "ink-prompt-tools-place")
+            place(prompt_tools(PREFIX), "ink-prompt-tools-place")
             with gr.Row(elem_id="ink-actions"):
                 generate = gr.Button(
                     t("button.generate"), variant="primary", elem_id="ink-generate", min_width=0
@@ -62,7 +65,7 @@ def _settings(form: Form) -> tuple[gr.Button, gr.Button, gr.Button]:
         form.place("seed")
         random_seed = _icon("random_seed")
         reuse_seed = _icon("reuse_seed")
-    build_folds()
+    place(folds(PREFIX, FOLDS), "ink-folds")
     return swap, random_seed, reuse_seed
 
 
@@ -76,42 +79,14 @@ def _icon(name: str) -> gr.Button:
     )
 
 
-def _prompt_tools() -> Markup:
-    """Styles and the way in for settings from elsewhere; `styles.js` and `paste.js` bring life."""
-    row = element(
-        "div",
-        element("select", id="ink-style-menu", data_i18n_label="styles.add"),
-        icon_button("apply", "styles.apply", id="ink-style-apply"),
-        icon_button("edit", "styles.editor", id="ink-style-edit"),
-        element("span", class_="ink-space"),
-        icon_button("read", "reading.title", id="ink-read"),
-        class_="ink-prompt-tools",
-    )
-    chips = element("div", id="ink-style-chips", hidden="hidden")
-    return element("div", row, chips, id="ink-styles", class_="ink-field ink-plain")
-
-
 def _notices() -> Markup:
-    problems = element("p", id="ink-problems", role="alert", hidden="hidden")
     suggestion = element(
         "p", element("span"), button("button.use_defaults"), id="ink-suggestion", hidden="hidden"
     )
-    return joined(problems, suggestion)
+    return joined(problem_line(PREFIX), suggestion)
 
 
 def _results() -> Markup:
-    progress = element(
-        "div",
-        element("div", element("div", class_="ink-bar-fill"), class_="ink-bar"),
-        element(
-            "div",
-            element("span", class_="ink-phase"),
-            element("span", class_="ink-eta"),
-            class_="ink-progress-text",
-        ),
-        id="ink-progress", data_i18n_label="worker.busy", data_state="idle", data_job="",
-        role="progressbar", aria_valuemin="0", aria_valuemax="100",
-    )  # fmt: skip
     stage = element(
         "div",
         element("button", type="button", id="ink-stage-open", data_i18n_label="button.open"),
@@ -128,11 +103,12 @@ def _results() -> Markup:
         icon_button("copy", "button.copy_infotext", data_action="copy"),
         icon_button("open", "button.open", data_action="open"),
         icon_button("download", "button.download", data_action="download"),
+        send_buttons(),
         id="ink-picture-tools", hidden="hidden",
     )  # fmt: skip
     unsaved = element("p", id="ink-unsaved", role="alert", hidden="hidden")
     infotext = element("pre", id="ink-infotext", hidden="hidden", tabindex="0")
-    return joined(progress, stage, gallery, tools, unsaved, infotext, _queue())
+    return joined(progress_bar(PREFIX), stage, gallery, tools, unsaved, infotext, queue(PREFIX))
 
 
 def _welcome() -> Markup:
@@ -143,15 +119,3 @@ def _welcome() -> Markup:
         element("p", id="ink-about", class_="ink-hint"),
         id="ink-welcome",
     )
-
-
-def _queue() -> Markup:
-    scopes = {"mine": "queue.mine", "all": "queue.all"}
-    head = element(
-        "header",
-        words("h2", "label.queue"),
-        element("span", id="ink-queue-count", class_="ink-count"),
-        element("span", class_="ink-space"),
-        switch("ink-queue-scope", scopes, "mine"),
-    )
-    return element("section", head, element("ol", id="ink-queue-rows"), id="ink-queue")

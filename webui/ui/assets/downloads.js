@@ -2,6 +2,7 @@
 
 import { byId, el, iconButton, show } from "./dom.js";
 import { get, post, remove } from "./api.js";
+import { createFaulty } from "./faulty.js";
 import { note, reasonOf } from "./notices.js";
 import { sentence, t } from "./messages.js";
 
@@ -9,6 +10,7 @@ const AGAIN = 1000; // milliseconds between two looks at what is on its way
 const GOING = ["waiting", "fetching"];
 
 let dialog;
+let faulty;
 let offered; // what the person has looked at
 let timer;
 const going = new Set();
@@ -20,6 +22,7 @@ export function startDownloads() {
     dialog ||= make();
     dialog.showModal();
     watch();
+    faulty.look();
   });
 }
 
@@ -36,6 +39,7 @@ function labelled(key, input) {
 }
 
 function make() {
+  faulty = createFaulty();
   const typed = (name) => el("input", { name, type: "text", autocomplete: "off", spellcheck: false, oninput: forget });
   const node = el("dialog", { id: "ink-downloads", className: "ink-dialog", "aria-label": t("downloads.title") },
     el("header", {}, el("h2", {}, t("downloads.title")),
@@ -50,6 +54,7 @@ function make() {
     el("ul", { className: "ink-downloads", dataset: { part: "downloads" } }),
     el("h3", {}, t("downloads.starters")),
     el("ul", { className: "ink-starters", dataset: { part: "starters" } }),
+    ...faulty.nodes,
     el("div", { className: "ink-dialog-foot" },
       button("downloads.look", look, { dataset: { part: "look" } }),
       button("downloads.begin", begin, {

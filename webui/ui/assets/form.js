@@ -1,17 +1,22 @@
-// The form's values: kept in this browser, filled in again, applied from pictures.
+// txt2img's form: kept in this browser, filled in again, applied from pictures.
 
-import { byId, recall, remember, show } from "./dom.js";
+import { byId, show } from "./dom.js";
 import { live } from "./live.js";
 import { clearBanner, note, refused } from "./notices.js";
 import { t } from "./messages.js";
 import { showModel } from "./welcome.js";
-import { addSliders, clearProblems, moveSliders, showProblems } from "./fields.js";
-import { drawFolds, setFold, startFolds } from "./folds.js";
-import { buildPlain, drawPlain, onPlain, plainNames, setMenus } from "./plain.js";
+import { addSliders, createProblems, moveSliders } from "./fields.js";
+import { createFolds } from "./folds.js";
+import { addForm, openTab } from "./forms.js";
+import { checkpointChosen, knownModels, menusOf, onModels, ownDefaults } from "./models.js";
+import { createPlain } from "./plain.js";
 import { post, Refusal } from "./api.js";
-import { chosenStyles, clearStyles } from "./styles.js";
-import { countTokens } from "./tokens.js";
+import { reuseThere } from "./send.js";
+import { createStyles } from "./styles.js";
+import { createCounter } from "./tokens.js";
+import { defaultsOf, keepValues, keptValues, usable } from "./values.js";
 
+const PREFIX = "ink";
 const STORE = "form.txt2img";
 const DEFAULTED = ["width", "height", "steps", "cfg_scale", "sampler", "schedule", "clip_skip"];
 
@@ -19,80 +24,81 @@ export const current = {};
 let pending = null;
 let filled = false;
 let untouched = true;
-let models = { checkpoints: {}, vaes: [], about: {} };
 let announceFilled;
 export const whenFilled = new Promise((resolve) => {
   announceFilled = resolve;
 });
 
-function usable(name, value) {
-  const row = window.inkstone.parameters[name];
-  if (!row || value === undefined) return false;
-  if (row.kind === "integer" || row.kind === "number") {
-    return value === null ? row.default === null : Number.isFinite(value);
-  }
-  if (row.kind === "flag") return typeof value === "boolean";
-  if (typeof value !== "string") return false;
-  return !row.choices || row.choices.includes(value);
-}
+const sections = { prefix: PREFIX, folds: window.inkstone.folds, kept: "folds" };
+const names = Object.values(sections.folds).flat();
+const plain = createPlain({ prefix: PREFIX, names, onchange: entered });
+const folds = createFolds(sections);
+const problems = createProblems({ prefix: PREFIX, summary: "ink-problems" });
+const styles = createStyles({ prefix: PREFIX, store: "styles", form: { current, apply }, changed: count });
+const counter = createCounter(PREFIX, styles);
 
-function kept() {
-  try {
-    const values = JSON.parse(recall(STORE) || "null");
-    return values && typeof values === "object" ? values : null;
-  } catch {
-    return null;
-  }
+function count() {
+  counter(current);
 }
 
 // Gradio asks for the values of the form: at the start the kept ones, later those to apply.
-export function fill(names, values) {
-  const stored = filled ? null : kept();
+export function fill(all, values) {
+  const stored = filled ? null : keptValues(STORE);
   if (stored) untouched = false;
   const applied = pending;
   const wanted = applied || stored || {};
   const start = (name, value) => (filled ? value : window.inkstone.parameters[name].default ?? null);
-  const shown = names.map((name, at) => start(name, values[at])); // Gradio draws "nothing" as 0
+  const shown = all.map((name, at) => start(name, values[at])); // Gradio draws "nothing" as 0
   pending = null;
-  const result = names.map((name, at) => (usable(name, wanted[name]) ? wanted[name] : shown[at]));
+  const result = all.map((name, at) => (usable(name, wanted[name]) ? wanted[name] : shown[at]));
   filled = true;
-  names.forEach((name, at) => {
+  all.forEach((name, at) => {
     current[name] = result[at];
   });
-  for (const name of plainNames()) {
+  for (const name of names) {
     if (usable(name, wanted[name])) current[name] = wanted[name];
     else if (!(name in current)) current[name] = window.inkstone.parameters[name].default;
   }
-  if (applied) remember(STORE, JSON.stringify(current)); // Gradio tells only of changes in its own
+  if (applied) keepValues(STORE, current); // Gradio tells only of changes in its own
   draw();
   return result;
 }
 
 function draw() {
-  moveSliders(current);
-  drawPlain(current);
-  drawFolds(current);
+  checkpointChosen(current.checkpoint);
+  moveSliders(PREFIX, current);
+  plain.draw(current);
+  folds.draw(current);
 }
 
 // Everything that Generate sends: Gradio's values, and beside them ours as one text.
-export function collect(names, values) {
-  const more = Object.fromEntries(plainNames().map((name) => [name, current[name]]));
-  return [...values.slice(0, names.length), JSON.stringify({ ...more, styles: chosenStyles() })];
+export function collect(all, values) {
+  const more = Object.fromEntries(names.map((name) => [name, current[name]]));
+  return [...values.slice(0, all.length), JSON.stringify({ ...more, styles: styles.chosen() })];
 }
 
-export function keep(names, values) {
+export function keep(all, values) {
   if (!filled) return;
   const before = current.checkpoint;
-  names.forEach((name, at) => {
+  all.forEach((name, at) => {
     current[name] = values[at];
   });
-  remember(STORE, JSON.stringify(current));
-  moveSliders(current);
-  drawFolds(current);
-  countTokens(current);
+  keepValues(STORE, current);
+  moveSliders(PREFIX, current);
+  folds.draw(current);
+  count();
   if (before === current.checkpoint) return;
+  checkpointChosen(current.checkpoint);
   suggest();
-  showModel(current.checkpoint, models.about[current.checkpoint]);
+  showModel(current.checkpoint, knownModels().about[current.checkpoint]);
+}
+
+function entered(name, value) {
+  current[name] = value;
+  if (value === true) folds.switchedOn(name);
+  if (filled) keepValues(STORE, current);
+  folds.draw(current);
+  count(); // the emphasis mode counts too
 }
 
 export function apply(settings) {
@@ -102,28 +108,28 @@ export function apply(settings) {
 
 // Settings of a picture: its prompt has the styles in it already.
 export function applyWhole(settings) {
-  if ("prompt" in settings || "negative_prompt" in settings) clearStyles();
+  if ("prompt" in settings || "negative_prompt" in settings) styles.clear();
   apply(settings);
 }
 
-export function setModels(text) {
-  models = JSON.parse(text);
-  const known = Object.keys(models.checkpoints);
+onModels(() => {
+  const known = knownModels().checkpoints;
+  const offered = Object.keys(known);
   const changes = {};
-  if (known.length && !known.includes(current.checkpoint)) [changes.checkpoint] = known;
-  setMenus({ checkpoints: known, vaes: models.vaes }, current);
-  if (untouched) Object.assign(changes, models.checkpoints[changes.checkpoint || current.checkpoint]);
+  if (offered.length && !offered.includes(current.checkpoint)) [changes.checkpoint] = offered;
+  plain.setMenus(menusOf(), current);
+  const chosen = changes.checkpoint || current.checkpoint;
+  if (untouched) Object.assign(changes, known[chosen]);
   untouched = false;
   if (Object.keys(changes).length) apply(changes);
-  const chosen = changes.checkpoint || current.checkpoint;
-  showModel(chosen, models.about[chosen]);
+  showModel(chosen, knownModels().about[chosen]);
   announceFilled();
-}
+});
 
 // Another checkpoint: its own size and steps are offered, not forced on anyone.
 function suggest() {
   const place = byId("ink-suggestion");
-  const own = models.checkpoints[current.checkpoint] || {};
+  const own = ownDefaults(current.checkpoint);
   const differs = DEFAULTED.some((name) => name in own && own[name] !== current[name]);
   show(place, differs);
   if (!differs) return;
@@ -138,11 +144,11 @@ function suggest() {
 export function submitted(text) {
   const outcome = JSON.parse(text || "{}");
   if (!outcome.problems?.length) {
-    clearProblems();
+    problems.clear();
     clearBanner();
     return;
   }
-  const homeless = showProblems(outcome.problems);
+  const homeless = problems.show(outcome.problems);
   if (homeless.length) refused(new Refusal(422, homeless));
 }
 
@@ -152,16 +158,12 @@ export function lastSeed(seed) {
 }
 
 export function reuseSettings(picture) {
-  const { batch_size: size, batch_count: count, ...settings } = picture.settings;
+  if (picture.settings.init_image) return reuseThere(picture);
+  const { batch_size: size, batch_count: batches, ...settings } = picture.settings;
   if (!settings.variation_strength) delete settings.variation_seed;
-  applyWhole({ ...plainDefaults(), ...settings });
+  applyWhole({ ...defaultsOf(names), ...settings }); // a picture older than a field was made without it
   note(t("note.settings_reused"));
-  openTab("txt2img");
-}
-
-// A picture from before a field existed was made without it.
-function plainDefaults() {
-  return Object.fromEntries(plainNames().map((name) => [name, window.inkstone.parameters[name].default]));
+  return openTab("txt2img");
 }
 
 export function reuseSeed(picture) {
@@ -171,13 +173,13 @@ export function reuseSeed(picture) {
 
 // Draws the second pass alone, on a picture that is there.
 export async function hiresOf(picture) {
-  const fields = plainNames().filter((name) => window.inkstone.parameters[name].needs === "hires");
+  const fields = sections.folds.hires.filter((name) => name !== "hires");
   try {
     await post(`/api/pictures/${picture.id}/hires`, Object.fromEntries(fields.map((f) => [f, current[f]])));
   } catch (error) {
     if (!error.problems) throw error;
     openTab("txt2img");
-    const homeless = showProblems(error.problems);
+    const homeless = problems.show(error.problems);
     if (homeless.length) refused(new Refusal(error.status, homeless));
     return;
   }
@@ -185,21 +187,18 @@ export async function hiresOf(picture) {
   openTab("txt2img");
 }
 
-export function openTab(name) {
-  byId(`ink-tab-${name}-button`)?.click();
-}
-
 export function startForm() {
-  addSliders();
-  buildPlain(current);
-  startFolds();
-  drawFolds(current);
-  onPlain((name, value) => {
-    current[name] = value;
-    if (name === "hires" && value) setFold("hires", true);
-    if (filled) remember(STORE, JSON.stringify(current));
-    drawFolds(current);
-    countTokens(current); // the emphasis mode counts too
+  addSliders(PREFIX);
+  folds.start(plain);
+  draw();
+  addForm("txt2img", {
+    current,
+    apply,
+    applyWhole,
+    prompt: byId("ink-prompt").querySelector("textarea"),
+    generate: byId("ink-generate"),
+    visible: () => byId("ink-prompt").offsetParent !== null,
   });
-  countTokens(current);
+  styles.start();
+  count();
 }

@@ -3,7 +3,9 @@
 import { arrange, byId, caption, copyText, el, show } from "./dom.js";
 import { live, onChange, runningJob } from "./live.js";
 import { hiresOf, reuseSeed, reuseSettings } from "./form.js";
-import { note } from "./notices.js";
+import { Refusal } from "./api.js";
+import { note, refused } from "./notices.js";
+import { MODES, sendTo } from "./send.js";
 import { sentence, t } from "./messages.js";
 import { openViewer } from "./viewer.js";
 
@@ -110,6 +112,7 @@ function drawStage() {
 }
 
 export async function actOn(action, one, all) {
+  if (MODES.has(action)) await sendTo(action, { blob: () => fileOf(one), settings: one.settings }).catch(refused);
   if (action === "settings") reuseSettings(one);
   if (action === "seed") reuseSeed(one);
   if (action === "open") openViewer(all, all.indexOf(one));
@@ -119,6 +122,12 @@ export async function actOn(action, one, all) {
     await copyText(one.infotext);
     note(t("note.copied"));
   }
+}
+
+async function fileOf(one) {
+  const answer = await fetch(one.url);
+  if (!answer.ok) throw new Refusal(answer.status, [{ key: "error.http", values: { status: answer.status } }]);
+  return answer.blob();
 }
 
 function act(action) {

@@ -4,7 +4,7 @@ import { byId, caption, el, setText, show } from "./dom.js";
 import { get, post } from "./api.js";
 import { actOn } from "./gallery.js";
 import { note, refused } from "./notices.js";
-import { openTab } from "./form.js";
+import { openTab } from "./forms.js";
 import { t } from "./messages.js";
 import { onChange } from "./live.js";
 

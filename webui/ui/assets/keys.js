@@ -1,6 +1,6 @@
-// Ctrl or Cmd+Enter generates, Alt+Enter skips, Esc interrupts.
+// Ctrl or Cmd+Enter generates with the form that is looked at, Alt+Enter skips, Esc interrupts.
 
-import { byId } from "./dom.js";
+import { formInUse } from "./forms.js";
 import { interrupt, skip } from "./queue.js";
 
 export function startKeys() {
@@ -25,10 +25,11 @@ function run(event, action) {
 }
 
 function generate() {
-  byId("ink-generate").click();
+  formInUse().generate.click();
 }
 
-// Menus and the search field use Escape themselves.
+// Menus, the search field and the editor over the whole window use Escape themselves.
 function closesSomething(target) {
-  return target.matches("select, input[type=search]") || document.querySelector("ul[role=listbox]");
+  const open = "ul[role=listbox], .ink-editor-full";
+  return target.matches("select, input[type=search]") || document.querySelector(open);
 }

@@ -9,16 +9,18 @@ import { startGallery } from "./gallery.js";
 import { showAccount, startHeader } from "./header.js";
 import { startHistory } from "./history.js";
 import { startKeys } from "./keys.js";
+import { formInUse, formOf } from "./forms.js";
 import { loadMessages, t, translate } from "./messages.js";
 import { startMerge } from "./merge.js";
-import { startPaste } from "./paste.js";
+import { setModels } from "./models.js";
+import { startPaste, watchPrompts } from "./paste.js";
 import { startPngInfo } from "./png_info.js";
 import { startProgress } from "./progress.js";
 import { startQueue } from "./queue.js";
 import { note, refused } from "./notices.js";
-import { startStyles } from "./styles.js";
-import { countTokens } from "./tokens.js";
+import { startShortcuts } from "./shortcuts.js";
 import { startWeights } from "./weights.js";
+
 
 const RECENT = 24;
 
@@ -27,7 +29,7 @@ Object.assign(window.inkstone, {
   fill: form.fill,
   keep: form.keep,
   submitted: form.submitted,
-  models: form.setModels,
+  models: setModels,
   lastSeed: form.lastSeed,
   useExample(prompt) {
     form.apply({ prompt });
@@ -41,7 +43,8 @@ const PARTS = ["ink-generate", "ink-theme", "ink-queue", "ink-advanced-toggle", 
 function drawnByGradio() {
   const { parameters, folds } = window.inkstone;
   const ours = new Set(Object.values(folds).flat());
-  return Object.keys(parameters).filter((name) => !ours.has(name)).map((name) => `ink-${name}`);
+  const theirs = Object.keys(parameters).filter((name) => parameters[name].group === "main" && !ours.has(name));
+  return theirs.map((name) => `ink-${name}`);
 }
 
 async function loadState() {
@@ -62,18 +65,17 @@ async function start() {
   form.startForm();
   startProgress();
   startGallery();
-  startQueue();
+  startQueue("ink");
   startKeys();
+  startShortcuts();
   startWeights();
-  const { current, apply, applyWhole, openTab } = form;
-  startStyles({ current, apply, changed: () => countTokens(current) });
-  startPaste({ current, apply: applyWhole, latest: () => live.pictures[0]?.infotext || "" });
+  startPaste({ inUse: formInUse, latest: () => live.pictures[0]?.infotext || "" });
+  watchPrompts(byId("ink-read"), byId("ink-prompt"), byId("ink-negative_prompt"));
   whenPresent(["ink-info"]).then(() => {
     translate(byId("ink-info"));
     startPngInfo({
-      openTab,
       use(field, value) {
-        applyWhole({ [field]: value });
+        formOf("txt2img").applyWhole({ [field]: value });
         note(t("info.used", { field: t(`param.${field}`) }));
       },
     });

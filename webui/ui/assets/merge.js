@@ -4,6 +4,7 @@ import { byId, el, setText, show } from "./dom.js";
 import { get, post, remove } from "./api.js";
 import { reasonOf } from "./notices.js";
 import { sentence, t } from "./messages.js";
+import { titleOf } from "./models.js";
 
 const POLL = 500; // milliseconds between two looks at a running merge
 const MODELS = ["primary", "secondary", "tertiary"];
@@ -46,7 +47,7 @@ async function listModels() {
 function fillMenu(menu, names, empty) {
   const chosen = menu.value;
   menu.replaceChildren(el("option", { value: "" }, empty),
-    ...names.map((name) => el("option", { value: name }, name)));
+    ...names.map((name) => el("option", { value: name }, titleOf(name))));
   if (names.includes(chosen)) menu.value = chosen;
 }
 
@@ -61,7 +62,7 @@ function arrangeFields() {
 function order() {
   const { elements } = form;
   const values = {};
-  for (const field of [...MODELS, "name", "method", "blocks", "vae", "precision"]) {
+  for (const field of [...MODELS, "name", "method", "blocks", "vae", "precision", "averages"]) {
     values[field] = elements[field].value.trim();
   }
   for (const field of ["recipe", "copy_metadata"]) values[field] = elements[field].checked;

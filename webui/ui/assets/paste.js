@@ -8,19 +8,24 @@ import { changesOf, labelOf, leftOver, looksLikeInfotext, pictureOf, readPicture
 import { setInput } from "./sliders.js";
 
 const WAIT = 300; // ms after the last key in the box
-let form; // { current, apply, latest }
+let forms; // { inUse(), latest() }
+let form; // the one that the open dialog fills
 let dialog;
 let found = null;
 let asked = 0;
 
 export function startPaste(given) {
-  form = given;
-  byId("ink-read").addEventListener("click", () => {
-    const written = form.current.prompt || "";
-    const latest = written.trim() ? "" : form.latest();
+  forms = given;
+}
+
+// Lets a form's prompts and its button take settings from elsewhere.
+export function watchPrompts(button, ...fields) {
+  button.addEventListener("click", () => {
+    const written = forms.inUse().current.prompt || "";
+    const latest = written.trim() ? "" : forms.latest();
     openWith(looksLikeInfotext(written) ? written : latest);
   });
-  for (const id of ["ink-prompt", "ink-negative_prompt"]) watch(byId(id));
+  fields.forEach(watch);
 }
 
 function watch(field) {
@@ -67,20 +72,21 @@ export function openWithPicture(blob) {
   }));
 }
 
-export function openWithAnswer(answer) {
-  open();
+export function openWithAnswer(answer, target) {
+  open("", target);
   part("text").value = answer.infotext;
   draw(answer);
 }
 
 const part = (name) => dialog.querySelector(`[data-part="${name}"]`);
 
-function open(plain) {
+function open(plain, target) {
+  form = target || forms.inUse();
   dialog ||= make();
   draw(null);
   show(part("as_text"), Boolean(plain));
   part("as_text").onclick = () => {
-    const area = byId("ink-prompt").querySelector("textarea");
+    const area = form.prompt;
     dialog.close();
     setInput(area, area.value.slice(0, area.selectionStart) + plain + area.value.slice(area.selectionEnd));
   };
@@ -136,7 +142,7 @@ function draw(answer) {
   part("apply").disabled = !found?.changes.length;
   const result = part("result");
   if (!found) return result.replaceChildren();
-  const same = Object.keys(answer.values).length - found.changes.length;
+  const same = Object.keys(answer.values).filter((name) => name in form.current).length - found.changes.length;
   const counts = same || found.changes.length ? t("reading.counts", { changes: found.changes.length, same }) : "";
   return result.replaceChildren(
     el("p", { className: "ink-hint" }, [sourceText(answer), counts].filter(Boolean).join(" · ")),
@@ -159,5 +165,5 @@ function table(changes, assumed) {
 function applyTicked() {
   const ticked = found.changes.filter(({ field }) => byId(`ink-take-${field}`).checked);
   dialog.close();
-  form.apply(Object.fromEntries(ticked.map(({ field, to }) => [field, to])));
+  form.applyWhole(Object.fromEntries(ticked.map(({ field, to }) => [field, to])));
 }

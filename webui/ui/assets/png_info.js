@@ -1,14 +1,18 @@
 // The picture information tab: what a picture says about how it was made.
 
 import { byId, el, show } from "./dom.js";
+import { formOf, openTab } from "./forms.js";
 import { refused } from "./notices.js";
 import { t } from "./messages.js";
+import { sendTo } from "./send.js";
 import { openWithAnswer } from "./paste.js";
 import { labelOf, leftOver, pictureOf, readPicture, sourceText, valueText } from "./reading.js";
 
 const ALWAYS = new Set(["prompt", "steps", "sampler", "schedule", "cfg_scale", "width", "height", "seed"]);
-let form; // { use, openTab }
-let shown = null; // address of the picture on the page
+let form; // { use }
+const SENT = { img2img: "img2img.mode_img2img", inpaint: "img2img.mode_inpaint", sketch: "img2img.mode_sketch" };
+let picture = null; // the file that is looked at
+let shown = null; // its address on the page
 
 export function startPngInfo(given) {
   form = given;
@@ -43,6 +47,7 @@ export async function read(blob) {
     return;
   }
   if (shown) URL.revokeObjectURL(shown);
+  picture = blob;
   shown = URL.createObjectURL(blob);
   const image = byId("ink-info-drop").querySelector("img");
   image.src = shown;
@@ -55,15 +60,23 @@ function draw(answer) {
   const fields = Object.keys(window.inkstone.parameters).filter((name) => name in answer.values);
   const all = el("button", { type: "button", className: "ink-button ink-main-button", id: "ink-info-send",
     onclick: () => {
-      form.openTab("txt2img");
-      openWithAnswer(answer);
+      openTab("txt2img");
+      openWithAnswer(answer, formOf("txt2img"));
     } }, t("info.send"));
+  const send = ["img2img", "inpaint", "sketch"].map((mode) => el("button", { type: "button", className: "ink-button",
+    dataset: { action: mode }, onclick: () => sendTo(mode, source(answer)) }, t(SENT[mode])));
   byId("ink-info-result").replaceChildren(
     el("p", { className: "ink-hint" }, `${format} · ${width}×${height} · ${sourceText(answer)}`),
-    fields.length ? all : "",
+    el("div", { className: "ink-tools" }, fields.length ? all : "",
+      el("span", { className: "ink-hint" }, t("img2img.send_to")), ...send),
     ...tables(answer, fields),
     ...leftOver(answer),
     ...answer.chunks.map(chunk));
+}
+
+function source({ values }) {
+  const file = picture;
+  return { blob: async () => file, settings: values };
 }
 
 // Settings that stand as in an untouched form are many; they are there, but folded.

@@ -20,7 +20,6 @@ function tellRemarks(job) {
 
 export function startProgress() {
   onChange((kind, payload) => {
-    draw();
     if (kind === "job" && payload.mine) tellRemarks(payload);
     if (kind === "job" && payload.mine && payload.error && payload.state !== "running") {
       banner(sentence(payload.error));
@@ -29,11 +28,16 @@ export function startProgress() {
       banner(sentence(payload.message));
     }
   });
-  draw();
+  showProgress(byId("ink-progress"));
 }
 
-function draw() {
-  const node = byId("ink-progress");
+// Keeps a bar up to date; each tab with a form has one.
+export function showProgress(node) {
+  onChange(() => draw(node));
+  draw(node);
+}
+
+function draw(node) {
   const job = runningJob();
   const waiting = waitingJobs();
   node.dataset.state = job ? "running" : "idle";

@@ -6,20 +6,37 @@ import { live, myJobs, onChange, runningJob, waitingJobs } from "./live.js";
 import { refused } from "./notices.js";
 import { t } from "./messages.js";
 
-let scope = "mine";
-
-export function startQueue() {
-  byId("ink-queue-scope").addEventListener("click", (event) => {
+// The queue and the three buttons of one tab, with ids that begin with `prefix`.
+export function startQueue(prefix) {
+  const part = (name) => byId(`${prefix}-${name}`);
+  let scope = "mine";
+  part("queue-scope").addEventListener("click", (event) => {
     const value = event.target.dataset.value;
     if (!value) return;
     scope = value;
-    for (const button of byId("ink-queue-scope").children) {
+    for (const button of part("queue-scope").children) {
       button.setAttribute("aria-pressed", String(button.dataset.value === scope));
     }
     draw();
   });
-  byId("ink-interrupt").addEventListener("click", interrupt);
-  byId("ink-skip").addEventListener("click", skip);
+  part("interrupt").addEventListener("click", interrupt);
+  part("skip").addEventListener("click", skip);
+
+  function draw() {
+    const mine = myJobs();
+    drawRows(part("queue-rows"), (scope === "mine" ? mine : [...live.jobs.values()]).sort(inOrder));
+    const all = Math.max(live.jobs.size, live.queue.queued + live.queue.running);
+    const count = scope === "mine" ? mine.length : all;
+    setText(part("queue-count"), count ? String(count) : t("queue.empty"));
+    const waiting = waitingJobs().length;
+    const generate = part("generate");
+    if (waiting) generate.dataset.count = waiting;
+    else delete generate.dataset.count;
+    generate.setAttribute("aria-description", waiting ? t("queue.waiting", { count: waiting }) : "");
+    part("interrupt").disabled = mine.length === 0;
+    part("skip").disabled = !runningJob();
+  }
+
   onChange(draw);
   draw();
 }
@@ -34,23 +51,10 @@ export function skip() {
   if (job) post(`/api/jobs/${job.id}/skip`).catch(refused);
 }
 
-function draw() {
-  const mine = myJobs();
-  const jobs = (scope === "mine" ? mine : [...live.jobs.values()]).sort(inOrder);
-  const others = live.queue.queued + live.queue.running;
-  const rows = byId("ink-queue-rows");
+function drawRows(rows, jobs) {
   const old = new Map([...rows.children].map((node) => [node.dataset.job, node]));
   arrange(rows, jobs.map((job) => update(old.get(job.id) || row(job), job)));
   show(rows, jobs.length > 0);
-  const count = scope === "mine" ? mine.length : Math.max(jobs.length, others);
-  setText(byId("ink-queue-count"), count ? String(count) : t("queue.empty"));
-  const waiting = waitingJobs().length;
-  const generate = byId("ink-generate");
-  if (waiting) generate.dataset.count = waiting;
-  else delete generate.dataset.count;
-  generate.setAttribute("aria-description", waiting ? t("queue.waiting", { count: waiting }) : "");
-  byId("ink-interrupt").disabled = mine.length === 0;
-  byId("ink-skip").disabled = !runningJob();
 }
 
 function inOrder(one, other) {

@@ -36,10 +36,10 @@ export function valueText(field, value) {
   return value === "" ? t("form.nothing") : String(value);
 }
 
-// The fields of the form that the answer would change, in the form's order.
+// The fields of the form that the answer would change, in the order of the table.
 export function changesOf(answer, current) {
   return Object.keys(window.inkstone.parameters)
-    .filter((field) => field in answer.values && answer.values[field] !== current[field])
+    .filter((field) => field in current && field in answer.values && answer.values[field] !== current[field])
     .map((field) => ({ field, from: current[field], to: answer.values[field] }));
 }
 

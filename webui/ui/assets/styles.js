@@ -5,85 +5,104 @@ import { get, put, post, remove } from "./api.js";
 import { note, reasonOf, refused } from "./notices.js";
 import { t } from "./messages.js";
 
-const STORE = "styles";
+// What the server has, for all forms of the page.
 let styles = [];
-let chosen = [];
-let form; // { current, apply }
+let loaded; // promise of the first answer
+const rows = new Set(); // the forms' rows of chosen styles
 
-export const chosenStyles = () => [...chosen];
+// The styles of one form: `store` keeps the chosen ones, `changed` hears of changes. Its elements
+// have ids that begin with `prefix`. `form`: { current, apply }.
+export function createStyles({ prefix, store, form, changed }) {
+  let chosen = [];
+  const part = (name) => byId(`${prefix}-style-${name}`);
 
-export function clearStyles() {
-  if (chosen.length) choose([]);
-}
-
-export function startStyles(given) {
-  form = given;
-  byId("ink-style-menu").addEventListener("change", (event) => {
-    choose([...chosen, event.target.value]);
-  });
-  byId("ink-style-apply").addEventListener("click", applyToPrompt);
-  byId("ink-style-edit").addEventListener("click", openEditor);
-  draw();
-  return load();
-}
-
-async function load() {
-  chosen = (recall(STORE) || "").split("\n").filter(Boolean);
-  try {
-    take(await get("/api/styles"));
-  } catch (error) {
-    chosen = [];
-    refused(error);
+  function start() {
+    part("menu").addEventListener("change", (event) => choose([...chosen, event.target.value]));
+    part("apply").addEventListener("click", applyToPrompt);
+    part("edit").addEventListener("click", () => openEditor(form));
+    chosen = (recall(store) || "").split("\n").filter(Boolean);
+    rows.add(refresh);
+    draw();
+    loaded ||= load();
+    return loaded.then((known) => {
+      if (known) return refresh();
+      chosen = []; // kept for a better time
+      return draw();
+    });
   }
+
+  function refresh() {
+    choose(chosen.filter((name) => styles.some((style) => style.name === name)));
+  }
+
+  function choose(names) {
+    chosen = names;
+    remember(store, chosen.join("\n"));
+    draw();
+    changed();
+  }
+
+  function draw() {
+    const menu = part("menu");
+    const free = styles.filter((style) => !chosen.includes(style.name));
+    const title = t(styles.length ? "styles.add" : "styles.nothing");
+    menu.replaceChildren(el("option", { value: "", disabled: true, selected: true }, title),
+      ...free.map((style) => el("option", { value: style.name, title: style.prompt }, style.name)));
+    menu.disabled = free.length === 0;
+    part("chips").replaceChildren(...chosen.map(chip));
+    show(part("chips"), chosen.length > 0);
+    part("apply").disabled = chosen.length === 0;
+  }
+
+  function chip(name) {
+    const off = () => choose(chosen.filter((other) => other !== name));
+    const style = styles.find((one) => one.name === name);
+    return el("span", { className: "ink-chosen", title: style?.prompt || "" }, name,
+      iconButton("close", t("styles.take_off", { name }), off));
+  }
+
+  async function applyToPrompt() {
+    const { prompt = "", negative_prompt: negative = "" } = form.current;
+    try {
+      const body = { prompt, negative_prompt: negative, styles: chosen };
+      form.apply(await post("/api/styles/apply", body));
+    } catch (error) {
+      refused(error);
+      return;
+    }
+    choose([]);
+  }
+
+  return {
+    start,
+    chosen: () => [...chosen],
+    clear() {
+      if (chosen.length) choose([]);
+    },
+  };
+}
+
+// Whether the server told its styles.
+async function load() {
+  try {
+    styles = (await get("/api/styles")).styles;
+  } catch (error) {
+    refused(error);
+    return false;
+  }
+  return true;
 }
 
 function take(answer) {
   styles = answer.styles;
-  choose(chosen.filter((name) => styles.some((style) => style.name === name)));
+  for (const refresh of rows) refresh();
 }
 
-function choose(names) {
-  chosen = names;
-  remember(STORE, chosen.join("\n"));
-  draw();
-  form.changed();
-}
-
-function draw() {
-  const menu = byId("ink-style-menu");
-  const free = styles.filter((style) => !chosen.includes(style.name));
-  const title = t(styles.length ? "styles.add" : "styles.nothing");
-  menu.replaceChildren(el("option", { value: "", disabled: true, selected: true }, title),
-    ...free.map((style) => el("option", { value: style.name, title: style.prompt }, style.name)));
-  menu.disabled = free.length === 0;
-  const chips = byId("ink-style-chips");
-  chips.replaceChildren(...chosen.map(chip));
-  show(chips, chosen.length > 0);
-  byId("ink-style-apply").disabled = chosen.length === 0;
-}
-
-function chip(name) {
-  const off = () => choose(chosen.filter((other) => other !== name));
-  const style = styles.find((one) => one.name === name);
-  return el("span", { className: "ink-chosen", title: style?.prompt || "" }, name,
-    iconButton("close", t("styles.take_off", { name }), off));
-}
-
-async function applyToPrompt() {
-  const { prompt = "", negative_prompt: negative = "" } = form.current;
-  try {
-    const body = { prompt, negative_prompt: negative, styles: chosen };
-    form.apply(await post("/api/styles/apply", body));
-  } catch (error) {
-    refused(error);
-    return;
-  }
-  choose([]);
-}
-
+let form; // the one whose prompts the editor can take
 let editor;
 
-function openEditor() {
+function openEditor(asking) {
+  form = asking;
   editor ||= makeEditor();
   drawEditor("");
   editor.showModal();

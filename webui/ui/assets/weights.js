@@ -2,7 +2,7 @@
 
 import { setInput } from "./sliders.js";
 
-const PROMPTS = ["prompt", "negative_prompt", "hires_prompt", "hires_negative_prompt"];
+const PROMPTS = '.ink-field[id$="prompt"]'; // of both forms, and of the hires pass
 const STEP = 0.1;
 const NET_STEP = 0.05; // what <lora:…:1> changes by
 const BETWEEN_WORDS = /[\s,.()[\]<>|:{}，。、；：（）]/;
@@ -15,7 +15,7 @@ export function startWeights() {
     if (!(up || event.key === "ArrowDown") || !(event.ctrlKey || event.metaKey)) return;
     const area = event.target;
     if (area.tagName !== "TEXTAREA" || event.isComposing) return;
-    if (!PROMPTS.some((name) => area.closest(`#ink-${name}`))) return;
+    if (!area.closest(PROMPTS)) return;
     event.preventDefault();
     const changed = weigh(area.value, area.selectionStart, area.selectionEnd, up ? 1 : -1);
     if (!changed) return;
