@@ -7,6 +7,7 @@ why it is a module of its own.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import ExitStack
 from importlib import import_module
 from logging.handlers import RotatingFileHandler
@@ -23,12 +24,15 @@ from webui.core.request import GenerationRequest
 from webui.http.app import create_app
 from webui.http.encoding import NoBrotli
 from webui.http.identity import language_of, owner_of
-from webui.http.services import HttpServices
+from webui.http.services import ApiSettings, HttpServices
 from webui.services.accounts import Accounts
 from webui.services.admission import check_fits
+from webui.services.conversions import Conversions
 from webui.services.downloads.service import Downloads
 from webui.services.hub import EventHub
 from webui.services.images import ImageStore
+from webui.services.inputs.limits import MEGABYTE, InputLimits
+from webui.services.inputs.store import InputStore
 from webui.services.jobs import JobService
 from webui.services.localisation import Localiser
 from webui.services.merging import MergeService
@@ -38,6 +42,8 @@ from webui.services.models import (
     ModelEntry,
     ModelLibrary,
 )
+from webui.services.options import FILE_NAME as OPTIONS
+from webui.services.options import OptionStore
 from webui.services.settings import Settings
 from webui.services.store import Store
 from webui.services.styles import FILE_NAME as STYLES
@@ -49,9 +55,15 @@ LOG_BYTES = 2 * 2**20
 
 
 def open_services(
-    settings: Settings, accounts: Accounts, localiser: Localiser, closing: ExitStack
+    settings: Settings,
+    accounts: Accounts,
+    localiser: Localiser,
+    closing: ExitStack,
+    stop: Callable[[], None],
 ) -> HttpServices:
     """Opens the store, starts the workers and the queue; `closing` ends them in reverse order.
+
+    stop: ends the server, called from any thread.
 
     Raises:
         StorageError: the data folder or its database cannot be used.
@@ -69,6 +81,8 @@ def open_services(
     closing.callback(library.close)
     merges = MergeService(library)
     closing.callback(merges.close)
+    conversions = Conversions(library)
+    closing.callback(conversions.close)
     downloads = Downloads(settings.models_dir, settings.network, arrived=library.refresh)
     closing.callback(downloads.close)
     hub = EventHub()
@@ -76,11 +90,14 @@ def open_services(
     images = ImageStore(
         store, file_format=settings.samples_format, quality=settings.samples_quality
     )
+    limits = InputLimits(size=int(settings.input_limit * MEGABYTE))
+    inputs = InputStore(store, limits=limits, days=settings.input_days)
+    closing.callback(inputs.close)
     command = worker_command(settings.memory_level)
     pool = LocalPool(
         settings.data_dir, LocalPoolOptions(size=settings.workers or 1, command=command)
     )
-    jobs = JobService(store, images, hub, pool, library)
+    jobs = JobService(store, images, inputs, hub, pool, library)
     jobs.start(_first(library))
     closing.callback(jobs.close)
 
@@ -91,14 +108,25 @@ def open_services(
     return HttpServices(
         jobs=jobs,
         images=images,
+        inputs=inputs,
         hub=hub,
         library=library,
         downloads=downloads,
         merges=merges,
+        conversions=conversions,
         tokens=TokenCounter(),
         styles=StyleService(settings.data_dir / STYLES),
         accounts=accounts,
         localiser=localiser,
+        options=OptionStore(settings.data_dir / OPTIONS),
+        api=ApiSettings(
+            settings.api_compatible,
+            settings.api_image_urls,
+            settings.api_server_stop,
+            settings.network,
+            settings.api_flags,
+        ),
+        stop=stop,
         names=library.offered,
         check=check,
         version=__version__,

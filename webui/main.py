@@ -138,6 +138,10 @@ class Server(uvicorn.Server):
             for name, handler in before.items():
                 signal.signal(name, handler)
 
+    def end(self) -> None:
+        """Ends the server as Ctrl+C does; from any thread."""
+        self.handle_exit(signal.SIGTERM, None)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Notes the signal (uvicorn) and lets the open streams end."""
         super().handle_exit(sig, frame)
@@ -182,7 +186,7 @@ class Builder:
         # Imported here so that the port answers first: together they take seconds.
         compose = import_module("webui.compose")
         services = compose.open_services(
-            self._settings, self._accounts, self._localiser, self._closing
+            self._settings, self._accounts, self._localiser, self._closing, self._server.end
         )
         self._server.before_exit.append(services.hub.close)
         self._stage.say(Message("loading.interface"))

@@ -29,6 +29,7 @@ from webui.core.events import (
     SkipPictures,
     StepDone,
     Stop,
+    Unload,
     WorkerEvent,
     WorkerReady,
 )
@@ -183,6 +184,8 @@ def test_a_model_is_loaded_once(worker: Talk, files: ModelFiles, tiny_v_folder: 
     worker.connection.send(Preload(other))
     assert worker.hear() == ModelLoaded("other", pytest.approx(0, abs=PATIENCE))
     assert not any(isinstance(event, ModelLoaded) for event in worker.run(job(other)))
+    worker.connection.send(Unload())
+    assert any(isinstance(event, LoadStep) for event in worker.run(job(other)))
     copy = ModelFiles("copy", str(tiny_v_folder))
     steps = [event for event in worker.run(job(copy)) if isinstance(event, LoadStep)]
     shares = [event.done / event.total for event in steps]

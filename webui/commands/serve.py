@@ -60,6 +60,13 @@ def serve(
         int | None,
         typer.Option(min=1, max=100, help="cli.serve.samples_quality", show_default=str(QUALITY)),
     ] = None,
+    compatible: Annotated[bool, typer.Option("--compatible", help="cli.serve.compatible")] = False,
+    api_image_urls: Annotated[
+        bool, typer.Option("--api-image-urls", help="cli.serve.api_image_urls")
+    ] = False,
+    api_server_stop: Annotated[
+        bool, typer.Option("--api-server-stop", help="cli.serve.api_server_stop")
+    ] = False,
     lang: Annotated[str, typer.Option(help="cli.lang", show_default=False)] = "",
 ) -> None:
     """Serves until it is interrupted."""
@@ -79,6 +86,9 @@ def serve(
                 memory_level=memory_level,
                 samples_format=samples_format,
                 samples_quality=samples_quality,
+                api_compatible=compatible or None,
+                api_image_urls=api_image_urls or None,
+                api_server_stop=api_server_stop or None,
             ),
             caller_language(lang),
         )

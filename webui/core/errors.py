@@ -72,8 +72,16 @@ class TooLarge(InkstoneError):  # noqa: N818 - reads as what it is
     """What was sent is larger than this server takes."""
 
 
+class WrongKind(InkstoneError):  # noqa: N818 - reads as what it is
+    """What was sent is nothing of what is read here, by its content."""
+
+
 class NotFound(InkstoneError):  # noqa: N818 - reads as what it is
     """No such job or picture, or it belongs to somebody else."""
+
+
+class NotYet(InkstoneError):  # noqa: N818 - reads as what it is
+    """This program cannot do what was asked for; there is nothing to mend in the request."""
 
 
 class DownloadError(InkstoneError):

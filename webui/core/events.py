@@ -157,8 +157,8 @@ class RunJob:
     """Make the pictures `indices` of the request; the others exist already.
 
     `others`: files of the further checkpoints that the request names, by their names. `images`:
-    encoded pictures by the request field that refers to them. `embeddings`: the folder of
-    textual-inversion files.
+    encoded pictures by the request field that refers to them. `embeddings`: the folders
+    of textual-inversion files.
     """
 
     job_id: str
@@ -167,7 +167,7 @@ class RunJob:
     indices: tuple[int, ...]
     others: Mapping[str, ModelFiles] = field(default_factory=dict)
     images: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    embeddings: str | None = None
+    embeddings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -185,8 +185,13 @@ class SkipPictures:
 
 
 @dataclass(frozen=True)
+class Unload:
+    """Forget all models and give their memory back."""
+
+
+@dataclass(frozen=True)
 class Stop:
     """End the worker process."""
 
 
-WorkerCommand = Preload | RunJob | CancelJob | SkipPictures | Stop
+WorkerCommand = Preload | RunJob | CancelJob | SkipPictures | Unload | Stop

@@ -6,14 +6,14 @@ import threading
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 
-from webui.core.events import CancelJob, Preload, RunJob, SkipPictures, Stop, WorkerCommand
+from webui.core.events import CancelJob, Preload, RunJob, SkipPictures, Stop, Unload, WorkerCommand
 
 
 class Inbox:
     """Reads commands beside the drawing, so that "cancel" and "skip" are seen in mid-job."""
 
     def __init__(self, connection: Connection) -> None:
-        self.commands: SimpleQueue[Preload | RunJob | Stop] = SimpleQueue()
+        self.commands: SimpleQueue[Preload | RunJob | Unload | Stop] = SimpleQueue()
         self._connection = connection
         self._lock = threading.Lock()
         self._waiting: set[str] = set()

@@ -8,7 +8,6 @@ import os
 import signal
 import time
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -22,6 +21,7 @@ from webui.core.events import (
     Preload,
     RunJob,
     Stop,
+    Unload,
     WorkerEvent,
     WorkerReady,
 )
@@ -97,6 +97,9 @@ class Worker:
                 return
             if isinstance(command, Preload):
                 self._preload(command.files)
+            elif isinstance(command, Unload):
+                self.models.keep_only([])
+                self.announced = None
             else:
                 self._run(command)
 
@@ -142,7 +145,7 @@ class Worker:
         self._load(job.files, watcher.on_load)
         model, others = load_all(self.models, job.request, job.files, job.others, watcher.on_load)
         watcher.preview = lambda: model.preview(job.files.preview)
-        self.models.embeddings.look(Path(job.embeddings) if job.embeddings else None)
+        self.models.embeddings.look(job.embeddings)
         generate(
             model.bundle,
             job.request,

@@ -8,12 +8,14 @@ from webui.http import (
     downloads,
     events,
     failures,
+    inputs,
     jobs,
     login,
     merges,
     models,
     pictures,
     reading,
+    sdapi,
     session,
     words,
 )
@@ -31,8 +33,8 @@ def create_app(services: HttpServices) -> FastAPI:
         openapi_url="/api/openapi.json",
     )
     for part in (
-        *(session, jobs, models, downloads, merges),
-        *(words, reading, pictures, events, login),
+        *(session, jobs, inputs, models, downloads, merges),
+        *(words, reading, pictures, events, login, sdapi),
     ):
         app.include_router(part.router(services))
     failures.install(app, services)

@@ -16,8 +16,10 @@ from webui.core.errors import (
     ModelFileError,
     NotAllowed,
     NotFound,
+    NotYet,
     StorageError,
     TooLarge,
+    WrongKind,
 )
 from webui.core.validation import shorten
 from webui.http.identity import language_of
@@ -28,10 +30,15 @@ STATUS: tuple[tuple[type[InkstoneError], int], ...] = (
     (NotAllowed, 403),
     (NotFound, 404),
     (TooLarge, 413),
+    (WrongKind, 415),
     (ModelFileError, 409),
+    (NotYet, 501),
     (DownloadError, 502),
     (StorageError, 507),
 )
+
+CLIENTS = ("/sdapi/", "/internal/")
+"""Routes whose clients know another form of errors."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,18 +46,20 @@ _log = logging.getLogger(__name__)
 def install(app: FastAPI, services: HttpServices) -> None:
     """Registers the handlers for our errors and for bodies of the wrong form."""
 
-    def answer(request: Request, status: int, *messages: Message) -> JSONResponse:
+    def answer(request: Request, status: int, error: Exception, *messages: Message) -> JSONResponse:
         language = language_of(request.headers)
         problems = [services.say(message, language) for message in messages]
+        if request.url.path.startswith(CLIENTS):
+            return JSONResponse(_known_form(error, problems), status)
         return JSONResponse({"detail": problems[0]["text"], "problems": problems}, status)
 
     @app.exception_handler(InkstoneError)
     async def ours(request: Request, error: InkstoneError) -> JSONResponse:
         status = next((code for kind, code in STATUS if isinstance(error, kind)), 500)
-        if status >= 500:
+        if status >= 500 and not isinstance(error, NotYet):
             _log.error("%s %s: %s", request.method, request.url.path, error)
         messages = error.problems if isinstance(error, InvalidRequest) else (error.message,)
-        return answer(request, status, *messages)
+        return answer(request, status, error, *messages)
 
     @app.exception_handler(RequestValidationError)
     async def form(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -58,4 +67,19 @@ def install(app: FastAPI, services: HttpServices) -> None:
             Message("error.body", {"at": shorten(".".join(map(str, d["loc"]))), "why": d["msg"]})
             for d in error.errors()[:20]
         ]
-        return answer(request, 422, *messages)
+        return answer(request, 422, error, *messages)
+
+
+def _known_form(error: Exception, problems: list[dict[str, object]]) -> dict[str, object]:
+    """The form in which clients of stable-diffusion-webui look for errors, and our own beside it.
+
+    Programs often show `detail` alone, so it names the entry that is meant.
+    """
+    lines = [f"{row['field']}: {row['text']}" if row["field"] else row["text"] for row in problems]
+    return {
+        "error": type(error).__name__,
+        "detail": lines[0],
+        "body": "",
+        "errors": "\n".join(map(str, lines)),
+        "problems": problems,
+    }

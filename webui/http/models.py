@@ -5,14 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
 
-from webui.http.identity import language_of
+from webui.core.errors import NotAllowed
+from webui.http.identity import language_of, owner_of
 from webui.http.services import HttpServices
 from webui.services.model_views import library_view
 
 
+class Pickle(BaseModel):
+    """A pickle to convert, by the path that the list of models gives."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: str = Field(max_length=5000)
+
+
 def router(services: HttpServices) -> APIRouter:
-    """The routes. Everybody who may draw sees all models."""
+    """The routes. Everybody who may draw sees all models; converting fills the server's disk."""
     routes = APIRouter(prefix="/api/models", tags=["models"])
 
     def listed(request: Request) -> dict[str, Any]:
@@ -21,6 +31,17 @@ def router(services: HttpServices) -> APIRouter:
     @routes.get("")
     def models(request: Request) -> dict[str, Any]:
         return listed(request)
+
+    @routes.get("/convert")
+    def conversion(request: Request) -> dict[str, Any]:
+        return services.localise(services.conversions.view(), language_of(request.headers))
+
+    @routes.post("/convert")
+    def convert(request: Request, wanted: Pickle) -> dict[str, Any]:
+        if not services.accounts.admin(owner_of(request.headers)):
+            raise NotAllowed("error.convert_admin")
+        services.conversions.start(wanted.path)
+        return conversion(request)
 
     @routes.post("/refresh")
     def refresh(request: Request) -> dict[str, Any]:

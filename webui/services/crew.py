@@ -58,6 +58,10 @@ class Crew:
         """Workers that wait for a job."""
         return [m.worker for m in self._listed() if m.state == "ready"]
 
+    def workers(self) -> list[WorkerId]:
+        """All of them, whatever they do."""
+        return [m.worker for m in self._listed()]
+
     def job_of(self, worker: WorkerId) -> str | None:
         """What the worker draws."""
         member = self._members.get(worker.slot)

@@ -12,7 +12,7 @@ import itertools
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -55,8 +55,11 @@ class Subscription:
     `complete` is False when events since the asked-for id are lost: take a snapshot.
     """
 
-    def __init__(self, hub: EventHub, owner: str, limit: int) -> None:
+    def __init__(
+        self, hub: EventHub, owner: str, limit: int, only: Callable[[Event], bool] | None = None
+    ) -> None:
         self.owner = owner
+        self._only = only
         self.complete = True
         self._hub = hub
         self._limit = limit
@@ -69,6 +72,8 @@ class Subscription:
 
     def offer(self, event: Event) -> None:
         """Puts an event into the line. From any thread; never blocks."""
+        if self._only is not None and not self._only(event):
+            return
         with self._lock:
             if self._closed:
                 return
@@ -180,9 +185,19 @@ class EventHub:
                     subscription.offer(event)
         return published.id
 
-    def subscribe(self, owner: str, after: int | None = None) -> Subscription:
-        """Listens from now on, or from the event after the id `after`. Needs a running loop."""
-        subscription = Subscription(self, owner, self._subscriber_limit)
+    @property
+    def closed(self) -> bool:
+        """Whether it is over: nobody hears anything any more."""
+        return self._closed
+
+    def subscribe(
+        self, owner: str, after: int | None = None, only: Callable[[Event], bool] | None = None
+    ) -> Subscription:
+        """Listens from now on, or from the event after the id `after`. Needs a running loop.
+
+        `only`: which events wake it, where it is after a few. Called from any thread.
+        """
+        subscription = Subscription(self, owner, self._subscriber_limit, only)
         with self._lock:
             if self._closed:
                 subscription._closed = True

@@ -27,7 +27,9 @@ from webui.services.store import Store
 from webui.services.thumbnails import Thumbnails
 from webui.services.unsaved import UnsavedPictures
 
-OUTPUTS = PurePosixPath("outputs", "txt2img-images")
+OUTPUTS = PurePosixPath("outputs")
+UNKEPT = PurePosixPath("cache", "unkept")
+"""Where pictures lie that are for one client and not for the history."""
 
 _log = logging.getLogger(__name__)
 
@@ -65,9 +67,15 @@ class ImageStore:
         Raises:
             StorageError: the database cannot be written.
         """
+        for picture in self._rows.in_state("unkept"):
+            self._forget(picture)
         for picture in self._rows.in_state("writing"):
             path = self._path(picture)
-            if path.is_file():
+            if PurePosixPath(picture.path).is_relative_to(UNKEPT):
+                with storage_errors(path):
+                    path.unlink(missing_ok=True)
+                self._rows.drop(picture.id)
+            elif path.is_file():
                 self._rows.settle(picture.id)
             else:
                 self._rows.drop(picture.id)
@@ -93,13 +101,10 @@ class ImageStore:
         file = encode_picture(
             rgb, width, height, self._format, infotext, request_json, self._quality
         )
-        folder = OUTPUTS / self._today().strftime("%Y-%m-%d")
         picture = self._new(job, index, seed, width, height, infotext)
         try:
             self._settle_late()
-            with storage_errors(self._data_dir / folder):
-                name = self._numbers.next_name(self._data_dir / folder, seed, file.format)
-            picture = replace(picture, path=str(folder / name))
+            picture = replace(picture, path=str(self._place(job, picture, file.format)))
             taken = self._rows.begin(picture)
             if taken:
                 return taken
@@ -108,7 +113,7 @@ class ImageStore:
             _log.warning("picture %s of job %s not saved: %s", index, job.id, error)
             kept = replace(picture, state="unsaved", unsaved=error.message)
             return self._unsaved.add(kept, file.data)
-        saved = replace(picture, state="saved")
+        saved = replace(picture, state="saved" if job.kept else "unkept")
         try:
             self._settle(saved)
         except StorageError as error:
@@ -116,6 +121,18 @@ class ImageStore:
             self._unsettled.add(saved.id)
             self._unsaved.add(saved, file.data)
         return saved
+
+    def discard(self, job_id: str) -> None:
+        """Removes a job's pictures that are not to be kept: their client has them.
+
+        Raises:
+            StorageError: the database or the folder cannot be written.
+        """
+        for picture in self.of_job(job_id):
+            if picture.state == "unkept":
+                self._forget(picture)
+            elif picture.state == "unsaved":
+                self._unsaved.remove(picture.id)
 
     def skip(self, job: Job, index: int, seed: int) -> None:
         """Notes that a picture will not be made.
@@ -138,7 +155,7 @@ class ImageStore:
         return picture
 
     def of_job(self, job_id: str) -> list[Picture]:
-        """A job's pictures by index: saved, skipped, and those in memory only."""
+        """A job's pictures by index: those in memory only and those not to be kept included."""
         found = {picture.index: picture for picture in self._unsaved.of_job(job_id)}
         found.update({picture.index: picture for picture in self._rows.of_job(job_id)})
         return [found[index] for index in sorted(found)]
@@ -215,6 +232,24 @@ class ImageStore:
             request=job.request.model_dump_json(),
         )
 
+    def _place(self, job: Job, picture: Picture, file_format: Format) -> PurePosixPath:
+        """The path of a new file, relative to the data folder; its folder is there."""
+        if not job.kept:
+            with storage_errors(self._data_dir / UNKEPT):
+                (self._data_dir / UNKEPT).mkdir(parents=True, exist_ok=True)
+            return UNKEPT / f"{picture.id}.{file_format}"
+        folder = OUTPUTS / f"{job.kind}-images" / self._today().strftime("%Y-%m-%d")
+        with storage_errors(self._data_dir / folder):
+            name = self._numbers.next_name(self._data_dir / folder, picture.seed, file_format)
+        return folder / name
+
+    def _forget(self, picture: Picture) -> None:
+        """Removes the file and then the row of a picture that is not to be kept."""
+        path = self._path(picture)
+        with storage_errors(path):
+            path.unlink(missing_ok=True)
+        self._rows.remove(picture.id)
+
     def _write(self, picture: Picture, data: bytes) -> None:
         path = self._path(picture)
         try:
@@ -226,7 +261,7 @@ class ImageStore:
 
     def _settle(self, picture: Picture) -> None:
         with self._lock:
-            self._rows.settle(picture.id)
+            self._rows.settle(picture.id, picture.state)
             self._totals.pop(picture.owner, None)
 
     def _settle_late(self) -> None:

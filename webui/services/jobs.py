@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from webui.core.errors import NotFound
-from webui.core.events import CancelJob, ModelFiles, SkipPictures
+from webui.core.events import CancelJob, ModelFiles, Preload, SkipPictures, Unload
 from webui.core.request import GenerationRequest
 from webui.services.announce import Announcer
 from webui.services.dispatch import Dispatcher
 from webui.services.hub import EventHub
 from webui.services.images import ImageStore
+from webui.services.inputs.store import InputStore
 from webui.services.job_table import JobTable
 from webui.services.originals import check_original
-from webui.services.records import Job, JobState
+from webui.services.records import ACTIVE, Job, JobState, PictureState
 from webui.services.runs import ModelSource, Runs
 from webui.services.store import Store
 from webui.services.views import picture_view
@@ -26,6 +27,9 @@ MAX_QUEUED = 500
 SHOWN_FINISHED = 50
 """How many of an owner's ended jobs the queue panel lists."""
 
+SHOWN: tuple[PictureState, ...] = ("saved", "unsaved")
+"""Pictures that a browser can ask for."""
+
 Scope = Literal["mine", "all"]
 
 
@@ -36,6 +40,7 @@ class JobService:
         self,
         store: Store,
         images: ImageStore,
+        inputs: InputStore,
         hub: EventHub,
         pool: WorkerPool,
         library: ModelSource,
@@ -43,11 +48,12 @@ class JobService:
         max_queued: int = MAX_QUEUED,
     ) -> None:
         self._images = images
+        self._inputs = inputs
         self._pool = pool
         self._max_queued = max_queued
         self._jobs = JobTable(store)
         self._announcer = Announcer(hub, self._jobs, images)
-        self._runs = Runs(self._jobs, images, library, self._announcer)
+        self._runs = Runs(self._jobs, images, inputs, library, self._announcer)
         self._dispatcher = Dispatcher(self._jobs, self._runs, pool, self._announcer)
 
     def start(self, preload: ModelFiles | None = None) -> None:
@@ -59,6 +65,10 @@ class JobService:
             StorageError: the database cannot be written.
         """
         self._images.recover()
+        self._inputs.recover()
+        for job in self._jobs.in_states(ACTIVE):
+            if not job.kept:  # whoever waited for its pictures is gone
+                self._jobs.request_cancel(job.id)
         for job in self._jobs.in_states(["running"]):
             complete = len(self._images.of_job(job.id)) >= job.request.pictures
             ended: JobState = "cancelled" if job.cancel_requested else "queued"
@@ -73,17 +83,25 @@ class JobService:
         self._dispatcher.stop()
 
     def submit(
-        self, owner: str, request: GenerationRequest, *, idempotency_key: str | None = None
+        self,
+        owner: str,
+        request: GenerationRequest,
+        *,
+        idempotency_key: str | None = None,
+        keep: bool = True,
     ) -> Job:
         """Puts a job into the queue. A key that was used before gives the job of that time.
 
+        `keep`: its pictures go into the history. Else they are there until somebody calls
+        `discard` of the image store, or the server starts again.
+
         Raises:
-            InvalidRequest: too many jobs of this owner wait already, or the picture that the
+            InvalidRequest: too many jobs of this owner wait already, or a picture that the
                 request begins with is not there.
             StorageError: the database cannot be written.
         """
-        check_original(owner, request, self._images)
-        job = self._jobs.add(owner, request, idempotency_key, self._max_queued)
+        check_original(owner, request, self._images, self._inputs)
+        job = self._jobs.add(owner, request, idempotency_key, self._max_queued, keep=keep)
         self._dispatcher.changed(job.id)
         return job
 
@@ -151,6 +169,27 @@ class JobService:
         """Many jobs as JSON; cheaper than one by one."""
         return self._announcer.views(jobs, viewer)
 
+    def step(self, owner: str, job_id: str) -> dict[str, Any] | None:
+        """The latest moment of a running job with its preview, in the form of the events.
+
+        None when it does not run, or is somebody else's.
+
+        Raises:
+            NotFound: no such job of this owner.
+        """
+        self.get(owner, job_id)
+        return self._announcer.steps.get(job_id)
+
+    def load(self, files: ModelFiles) -> None:
+        """Has all workers load this model when they are through with what they do."""
+        for worker in self._dispatcher.crew.workers():
+            self._pool.send(worker, Preload(files))
+
+    def unload(self) -> None:
+        """Has all workers give the memory of their models back; the next job loads its own."""
+        for worker in self._dispatcher.crew.workers():
+            self._pool.send(worker, Unload())
+
     def worker_view(self) -> dict[str, Any]:
         """The state of the workers as JSON."""
         return dict(self._dispatcher.crew.view())
@@ -170,7 +209,7 @@ class JobService:
         mine = {job.id for job in active if job.owner == owner}
         return {
             "jobs": self.views(active, owner),
-            "pictures": [picture_view(p) for p in pictures if p.state != "skipped"],
+            "pictures": [picture_view(p) for p in pictures if p.state in SHOWN],
             "steps": [
                 step for job_id, step in list(self._announcer.steps.items()) if job_id in mine
             ],

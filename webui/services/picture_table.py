@@ -34,11 +34,11 @@ class PictureTable:
             )
         return None
 
-    def settle(self, picture_id: str) -> None:
+    def settle(self, picture_id: str, state: PictureState = "saved") -> None:
         """The file is in its place: the picture counts from now on."""
         with self._store.write() as connection:
             connection.execute(
-                update(pictures).where(pictures.c.id == picture_id).values(state="saved")
+                update(pictures).where(pictures.c.id == picture_id).values(state=state)
             )
 
     def drop(self, picture_id: str) -> None:
@@ -46,6 +46,13 @@ class PictureTable:
         with self._store.write() as connection:
             connection.execute(
                 delete(pictures).where(pictures.c.id == picture_id, pictures.c.state == "writing")
+            )
+
+    def remove(self, picture_id: str) -> None:
+        """Forgets a picture that was not to be kept."""
+        with self._store.write() as connection:
+            connection.execute(
+                delete(pictures).where(pictures.c.id == picture_id, pictures.c.state == "unkept")
             )
 
     def in_state(self, state: PictureState) -> list[Picture]:
@@ -58,10 +65,10 @@ class PictureTable:
         return found[0] if found else None
 
     def of_job(self, job_id: str) -> list[Picture]:
-        """A job's saved and skipped pictures by index."""
+        """A job's pictures by index, skipped ones and those that are not to be kept included."""
         return self._all(
             _rows()
-            .where(pictures.c.job_id == job_id, pictures.c.state.in_(("saved", "skipped")))
+            .where(pictures.c.job_id == job_id, pictures.c.state != "writing")
             .order_by(pictures.c.index)
         )
 
@@ -70,7 +77,10 @@ class PictureTable:
         with self._store.read() as connection:
             rows = connection.execute(
                 select(pictures.c.job_id, func.count())
-                .where(pictures.c.job_id.in_(tuple(job_ids)), pictures.c.state == "saved")
+                .where(
+                    pictures.c.job_id.in_(tuple(job_ids)),
+                    pictures.c.state.in_(("saved", "unkept")),
+                )
                 .group_by(pictures.c.job_id)
             ).all()
         return {row[0]: row[1] for row in rows}

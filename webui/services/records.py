@@ -13,7 +13,10 @@ from webui.core.errors import Message
 from webui.core.request import GenerationRequest
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "set_aside"]
-PictureState = Literal["writing", "saved", "skipped", "unsaved"]
+PictureState = Literal["writing", "saved", "skipped", "unsaved", "unkept"]
+
+UNKEPT = "-unkept"
+"""Ending of the kind of a job whose pictures are for its client alone, not for the history."""
 
 ACTIVE: tuple[JobState, ...] = ("queued", "running")
 
@@ -39,6 +42,11 @@ class Job:
     def active(self) -> bool:
         """Whether the job still waits or runs."""
         return self.state in ACTIVE
+
+    @property
+    def kept(self) -> bool:
+        """Whether its pictures go into the history; else they end with its client's request."""
+        return not self.kind.endswith(UNKEPT)
 
 
 @dataclass(frozen=True)

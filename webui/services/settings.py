@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -10,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from webui.core.memory_levels import MemoryLevel
 from webui.services.downloads.web import Network
 from webui.services.formats import QUALITY, Format
+from webui.services.inputs.limits import DAYS, MAX_BYTES, MEGABYTE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -27,7 +29,11 @@ class Settings(BaseSettings):
     and `samples_quality` are those of saved pictures: png, jpg, webp or avif, and 1 to 100.
     `hub_url` is the address of Hugging Face or of a mirror (also HF_ENDPOINT), `hub_token` is sent
     there alone (also HF_TOKEN). `download_private` lets downloads reach private addresses, over
-    plain http too; `download_limit` is the most gigabytes of one.
+    plain http too; `download_limit` is the most gigabytes of one. `input_limit` is the most
+    megabytes of a picture that is uploaded to begin with, `input_days` how long one is kept that no
+    job names. `api_compatible` has the API for existing clients replace unknown names in silence,
+    `api_image_urls` lets its requests name pictures by URL, `api_server_stop` lets an administrator
+    stop the server through it.
     """
 
     model_config = SettingsConfigDict(
@@ -57,6 +63,11 @@ class Settings(BaseSettings):
     )
     download_private: bool = False
     download_limit: float = Field(default=100, gt=0)
+    input_limit: float = Field(default=MAX_BYTES / MEGABYTE, gt=0, le=1024)
+    input_days: float = Field(default=DAYS, ge=1)
+    api_compatible: bool = False
+    api_image_urls: bool = False
+    api_server_stop: bool = False
 
     @field_validator("data_dir", "models_dir")
     @classmethod
@@ -77,6 +88,22 @@ class Settings(BaseSettings):
             self.download_private,
             int(self.download_limit * 10**9),
         )
+
+    @property
+    def api_flags(self) -> dict[str, Any]:
+        """What clients may know of how the server was started, under the names that they know."""
+        return {
+            "api": True,
+            "nowebui": False,
+            "listen": self.listen,
+            "port": self.port,
+            "server_name": None,
+            "subpath": None,
+            "gradio_auth": None,
+            "api_auth": None,
+            "api_server_stop": self.api_server_stop,
+            "samples_format": self.samples_format,
+        }
 
     @property
     def address(self) -> str:

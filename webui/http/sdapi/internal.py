@@ -1,0 +1,102 @@
+"""/internal: what pages and clients ask beside the API itself. Everybody sees their own tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from webui.core.errors import NotFound
+from webui.http.identity import language_of, owner_of
+from webui.http.sdapi.progress import fraction
+from webui.http.sdapi.route import ApiRoute
+from webui.http.sdapi.tasks import NAME_CHARACTERS, Tasks
+from webui.http.services import HttpServices
+from webui.services.compat.options import FIELDS
+from webui.services.records import Job
+
+NOTHING: dict[str, Any] = {
+    "active": False,
+    "queued": False,
+    "completed": False,
+    "progress": None,
+    "eta": None,
+    "live_preview": None,
+    "id_live_preview": -1,
+    "textinfo": None,
+}
+STEPS = 1000
+"""More than any batch has: batch and step together number the previews."""
+
+
+class Asked(BaseModel):
+    """Which task, and which of its previews the client has already."""
+
+    id_task: str | None = Field(None, max_length=NAME_CHARACTERS)
+    id_live_preview: int = -1
+    live_preview: bool = True
+
+
+def router(services: HttpServices, tasks: Tasks) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(route_class=ApiRoute)
+
+    def found(owner: str, task: str) -> Job | None:
+        """The job of a task; its own id names it as well."""
+        try:
+            return services.jobs.get(owner, tasks.job(owner, task) or task)
+        except NotFound:
+            return None
+
+    @routes.get("/ping")
+    def ping() -> dict[str, Any]:
+        """Says that the server is there."""
+        return {}
+
+    @routes.post("/progress")
+    def progress(request: Request, asked: Asked) -> dict[str, Any]:
+        """How a task is doing. One that nobody knows yet is neither active nor completed."""
+        owner, language = owner_of(request.headers), language_of(request.headers)
+        job = found(owner, asked.id_task or "")
+        if job is None:
+            return dict(NOTHING)
+        if not job.active:
+            return {**NOTHING, "completed": True}
+        view = services.jobs.view(job, owner)
+        if job.state == "queued":
+            position = view["position"] or 1
+            text = services.localiser.text("progress.waiting", language, position=position)
+            return {**NOTHING, "queued": True, "textinfo": text}
+        step = services.jobs.step(owner, job.id) or {}
+        number = view["pictures_done"] * STEPS + view["step"]
+        new = asked.live_preview and number != asked.id_live_preview
+        phase = view["phase"] or "start"
+        return {
+            **NOTHING,
+            "active": True,
+            "progress": fraction(job, view),
+            "eta": view["eta_seconds"],
+            "live_preview": step.get("preview") if new else None,
+            "id_live_preview": number,
+            "textinfo": services.localiser.text(f"phase.{phase}", language),
+        }
+
+    @routes.get("/pending-tasks")
+    def pending(request: Request) -> dict[str, Any]:
+        """The tasks of whoever asks that wait."""
+        owner = owner_of(request.headers)
+        active = services.jobs.list(owner, "all")
+        waiting = [job for job in active if job.owner == owner and job.state == "queued"]
+        return {"size": len(waiting), "tasks": [tasks.name(owner, job.id) for job in waiting]}
+
+    @routes.get("/quicksettings-hint")
+    def hint(request: Request) -> list[dict[str, str]]:
+        """The settings that can be changed, with their labels."""
+        language = language_of(request.headers)
+        return [
+            {"name": key, "label": services.localiser.text(f"param.{field}", language)}
+            for key, field in FIELDS.items()
+        ]
+
+    return routes

@@ -1,0 +1,93 @@
+"""Our pictures as the answer to txt2img and img2img."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from webui.core import infotext
+from webui.core.request import GenerationRequest
+from webui.services.records import Job, Picture
+
+ABOUT = frozenset(
+    {
+        *(
+            "Steps",
+            "Sampler",
+            "CFG scale",
+            "Seed",
+            "Size",
+            "Model hash",
+            "Model",
+            "VAE hash",
+            "VAE",
+        ),
+        *("Variation seed", "Variation seed strength", "Seed resize from", "Denoising strength"),
+        *("Clip skip", "Version"),
+    }
+)
+"""Entries of an infotext that `info` has under names of its own."""
+
+
+def timestamp(job: Job) -> str:
+    """When the job began, or came, by the clock on the wall: year to second, digits alone."""
+    return (job.started or job.created).astimezone().strftime("%Y%m%d%H%M%S")
+
+
+def info(
+    job: Job,
+    pictures: Sequence[Picture],
+    *,
+    styles: Sequence[str] = (),
+    model_hash: str | None = None,
+    vae_hash: str | None = None,
+    version: str = "",
+) -> str:
+    """The entry `info` of an answer: JSON within JSON, with a list entry for each picture."""
+    request = job.request
+    texts = [picture.infotext for picture in pictures]
+    parsed = infotext.parse(texts[0]) if texts else infotext.Infotext()
+    seeds = [picture.seed for picture in pictures] or [request.seed]
+    count = len(pictures)
+    said = {
+        "prompt": request.prompt,
+        "all_prompts": [request.prompt] * count,
+        "negative_prompt": request.negative_prompt,
+        "all_negative_prompts": [request.negative_prompt] * count,
+        "seed": seeds[0],
+        "all_seeds": seeds[:count],
+        "subseed": request.variation_seed,
+        "all_subseeds": [request.variation_seed + picture.index for picture in pictures],
+        "subseed_strength": request.variation_strength,
+        "width": request.width,
+        "height": request.height,
+        "sampler_name": request.sampler,
+        "cfg_scale": request.cfg_scale,
+        "steps": request.steps,
+        "batch_size": request.batch_size,
+        "restore_faces": False,
+        "face_restoration_model": None,
+        "sd_model_name": request.checkpoint,
+        "sd_model_hash": model_hash,
+        "sd_vae_name": request.vae if vae_hash else None,
+        "sd_vae_hash": vae_hash,
+        "seed_resize_from_w": request.seed_resize_width or -1,
+        "seed_resize_from_h": request.seed_resize_height or -1,
+        "denoising_strength": _strength(request),
+        "extra_generation_params": {
+            key: value for key, value in parsed.settings.items() if key not in ABOUT
+        },
+        "index_of_first_image": 0,
+        "infotexts": texts,
+        "styles": list(styles),
+        "job_timestamp": timestamp(job),
+        "clip_skip": request.clip_skip,
+        "is_using_inpainting_conditioning": False,
+        "version": version,
+    }
+    return json.dumps(said)
+
+
+def _strength(request: GenerationRequest) -> float | None:
+    used = request.hires or bool(request.init_image)
+    return request.denoising_strength if used else None
