@@ -18,6 +18,11 @@ def test_the_engines_figures_as_table_and_json(tmp_path: Path) -> None:
         assert row["difference"] < 1e-4
         assert len(row["ours"]) == len(row["theirs"]) == 1
         assert f"{row['ratio']:.3f}" in done.stdout
+    painting = json.loads(target.read_text())["painting"]
+    # The picture as bytes a few times over; its latents alone would be more.
+    assert painting["times"] < 10
+    assert painting["blurred"] < painting["hard"] / 2
+    assert f"{painting['hard']:.2f}" in done.stdout.replace("\n", " ")
 
 
 def test_without_a_model_there_is_nothing_to_measure(tmp_path: Path) -> None:

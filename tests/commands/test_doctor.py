@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.test_cli import run
+from tests.model_writers import sd1_checkpoint, write_model
 from webui.commands import findings
 
 
@@ -81,6 +82,16 @@ def test_versions_that_differ_from_the_tested_ones_are_named(tmp_path: Path) -> 
 
 def test_no_models(tmp_path: Path) -> None:
     assert findings.models(tmp_path).state == "fail"
+
+
+def test_further_folders_of_models(tmp_path: Path) -> None:
+    comfy, gone = tmp_path / "comfy", tmp_path / "gone"
+    write_model(comfy / "models" / "checkpoints" / "theirs.safetensors", sd1_checkpoint())
+    finding = findings.models(tmp_path / "models", [comfy])
+    assert (finding.state, finding.values["names"]) == ("ok", "theirs")
+    assert findings.models(tmp_path / "models", [comfy, gone]).values["missing"] == str(gone)
+    done = run("doctor", "--models-dir", str(tmp_path), "--model-folder", str(comfy))
+    assert "theirs" in done.stdout
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="ports below 1024 are free to all there")

@@ -13,8 +13,9 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from webui.core.errors import ModelFileError
+from webui.core.events import ModelFiles
 from webui.engine.bundle import ModelBundle
-from webui.engine.checkpoint import load_bundle
+from webui.engine.checkpoint import load_bundle, load_model
 from webui.engine.device import cpu_device
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
@@ -235,3 +236,18 @@ def test_keys_that_name_code_are_not_followed(folder: Path) -> None:
             quantization_config={"quant_method": "evil"},
         )
     load_bundle(folder, cpu_device())
+
+
+def test_a_model_and_a_vae_beside_it_are_read_in_one_row(
+    tiny_folder: Path, tiny_v_folder: Path
+) -> None:
+    told: list[tuple[int, int]] = []
+    vae = str(tiny_v_folder / "vae")
+    files = ModelFiles("tiny", str(tiny_folder), vae)
+    load_model(files, cpu_device(), progress=lambda *at: told.append(at))
+    shares = [done / total for done, total in told]
+    assert shares == sorted(shares)
+    assert [share for share in shares if share >= 1] == [1.0]
+    only = max(total for _, total in told)
+    assert told[-1] == (told[-1][0], told[-1][0])
+    assert only <= 1.1 * told[-1][1]

@@ -19,6 +19,7 @@ def test_a_merge_from_its_order_to_the_new_model(tmp_path: Path) -> None:
         order = {"name": "mix", "primary": "a", "secondary": "b", "precision": "keep"}
         assert server.ask("/api/merge", order, auth=eve).status == 403
         assert server.ask("/api/merge", method="DELETE", auth=eve).status == 403
+        assert server.ask("/api/models/convert", {"path": "x"}, auth=eve).status == 403
         assert server.ask("/api/merge", auth=boss).json["state"] == "idle"
         for values, key in (
             ({"name": "../mix"}, "error.merge_name"),

@@ -28,7 +28,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     save_file({"emb_params": torch.ones(3, 32)}, embeddings / "inkcat.safetensors")
     save_file({"emb_params": torch.ones(3, 768)}, embeddings / "wide.safetensors")
     torch.save({"string_to_param": {"*": torch.ones(40, 32)}}, embeddings / "older.pt")
-    with running(folder / "data", models_dir=folder / "models") as started:
+    trees = {"webui": Path("embeddings"), "comfy": Path("models", "embeddings")}
+    for vectors, (tree, where) in enumerate(trees.items(), 4):
+        (folder / tree / "models").mkdir(parents=True)
+        (folder / tree / where).mkdir(exist_ok=True)
+        for name in (f"of-{tree}", "shared", "inkcat"):
+            rows = torch.full((vectors, 32), float(vectors))
+            save_file({"emb_params": rows}, folder / tree / where / f"{name}.safetensors")
+    further = [part for tree in trees for part in ("--model-folder", str(folder / tree))]
+    with running(folder / "data", *further, models_dir=folder / "models") as started:
         yield started.ready()
 
 
@@ -62,7 +70,10 @@ def test_styles_are_listed_saved_applied_found_and_deleted(server: RunningServer
 def test_embeddings_are_listed_and_counted(server: RunningServer) -> None:
     assert server.ask("/api/embeddings").json["embeddings"] == [
         {"name": "inkcat", "vectors": 3, "width": 32},
+        {"name": "of-comfy", "vectors": 5, "width": 32},
+        {"name": "of-webui", "vectors": 4, "width": 32},
         {"name": "older", "vectors": 40, "width": 32},
+        {"name": "shared", "vectors": 4, "width": 32},
         {"name": "wide", "vectors": 3, "width": 768},
     ]
 
@@ -87,6 +98,20 @@ def test_a_picture_tells_which_embeddings_it_used_and_the_job_which_it_could_not
         text = image.info["parameters"]
     assert f'TI hashes: "{", ".join(hashes)}"' in text
     assert infotext.parse(text).values()["prompt"] == "older wide dog"
+
+
+def test_prompts_may_name_embeddings_of_other_trees(server: RunningServer) -> None:
+    job = server.submit(**SMALL, prompt="shared of-comfy dog")
+    done = server.finished(job["id"])
+    assert (done["state"], done["remarks"]) == ("done", [])
+    picture = next(p for p in server.ask("/api/pictures").json["items"] if p["job_id"] == job["id"])
+    root = server.data_dir.parent
+    first = root / "comfy" / "models" / "embeddings" / "of-comfy.safetensors"
+    second = root / "webui" / "embeddings" / "shared.safetensors"
+    hashes = [
+        f"{path.stem}: {sha256(path.read_bytes()).hexdigest()[:12]}" for path in (first, second)
+    ]
+    assert f'TI hashes: "{", ".join(hashes)}"' in picture["infotext"]
 
 
 def test_a_new_file_is_used_without_a_restart(server: RunningServer) -> None:

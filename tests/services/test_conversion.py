@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from webui.core.errors import ModelFileError
+from webui.core.errors import Cancelled, ModelFileError
 from webui.engine import unpickle
 from webui.services.conversion import convert
 
@@ -54,6 +55,15 @@ def test_a_pickle_that_would_run_a_command_does_not(tmp_path):
     # The canary would have been there:
     torch.load(source.open("rb"), weights_only=False)
     assert canary.exists()
+
+
+def test_a_conversion_that_is_stopped_leaves_nothing(tmp_path):
+    source, stop = tmp_path / "model.ckpt", Event()
+    torch.save({"state_dict": {"w": torch.ones(2)}}, source)
+    stop.set()
+    with pytest.raises(Cancelled):
+        convert(source, stop=stop)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.ckpt"]
 
 
 def test_older_forms_and_traces_of_trainers(tmp_path):

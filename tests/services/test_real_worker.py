@@ -10,6 +10,7 @@ from tests.tiny_models import build_tiny_model
 from webui.core.request import GenerationRequest
 from webui.services.hub import EventHub
 from webui.services.images import ImageStore
+from webui.services.inputs.store import InputStore
 from webui.services.jobs import JobService
 from webui.services.models import ModelLibrary
 from webui.services.store import Store
@@ -24,10 +25,13 @@ def service(tmp_path):
     library = ModelLibrary(tmp_path / "models")
     store = Store(tmp_path / "data")
     images = ImageStore(store)
-    jobs = JobService(store, images, EventHub(), LocalPool(tmp_path / "data"), library)
+    inputs = InputStore(store)
+    pool = LocalPool(tmp_path / "data")
+    jobs = JobService(store, images, inputs, EventHub(), pool, library)
     jobs.start(library.files("tiny"))
     yield jobs, images
     jobs.close()
+    inputs.close()
     store.close()
 
 

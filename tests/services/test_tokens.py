@@ -54,6 +54,6 @@ def test_files_that_are_no_embeddings_have_no_shape(tmp_path: Path) -> None:
         "long.bin": b"\xff" * 8 + b"{",
     }.items():
         (tmp_path / name).write_bytes(content)
-    found = EmbeddingShelf(tmp_path).entries()
+    found = EmbeddingShelf(lambda: [tmp_path]).entries()
     assert found == tuple(EmbeddingEntry(n, None, None) for n in ("empty", "long", "text", "zip"))
-    assert EmbeddingShelf(tmp_path / "missing").entries() == ()
+    assert EmbeddingShelf(lambda: [tmp_path / "missing"]).entries() == ()

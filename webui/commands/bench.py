@@ -26,12 +26,16 @@ app = typer.Typer(add_completion=False)
 @app.command(help="cli.bench")
 def bench(
     part: Annotated[
-        Literal["all", "engine", "product", "samplers"], typer.Argument(help="cli.bench.part")
+        Literal["all", "engine", "product", "models", "samplers"],
+        typer.Argument(help="cli.bench.part"),
     ] = "all",
     checkpoint: Annotated[str, typer.Option(help="cli.bench.checkpoint", show_default=False)] = "",
     runs: Annotated[int, typer.Option(min=1, help="cli.bench.runs")] = 7,
     models_dir: Annotated[
         Path | None, typer.Option(help="cli.models_dir", show_default="models")
+    ] = None,
+    model_folder: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="cli.serve.model_folder")
     ] = None,
     plot_file: Annotated[
         Path | None, typer.Option("--plot", help="cli.bench.plot", show_default=False)
@@ -46,8 +50,11 @@ def bench(
     console = Console(highlight=False)
     figures: dict[str, Any] = {"machine": machine()}
     with reporting(lang):
-        chosen = settings(models_dir=models_dir)
-        # Late, each: the engine's part needs torch, the product's part playwright.
+        chosen = settings(
+            models_dir=models_dir, model_folders=tuple(model_folder) if model_folder else None
+        )
+        library = ModelLibrary(chosen.models_dir, chosen.model_folders)
+        # Late, each: the product's part needs playwright, the others torch.
         if part in ("all", "product"):
             from webui.commands.bench_product import measure
 
@@ -57,25 +64,52 @@ def bench(
             figures["product"] = asdict(product)
             console.print(product_table(asdict(product), say))
         if part in ("all", "engine"):
-            entry = entry_of(ModelLibrary(chosen.models_dir), checkpoint)
-            from webui.commands.bench_engine import compare_samplers
-
-            with console.status(say("bench.engine")):
-                rows = list(compare_samplers(entry, runs))
-            figures["engine"] = rows
-            console.print(engine_table(rows, say))
+            figures |= _engine(entry_of(library, checkpoint), runs, console, say)
+        if part == "models":
+            figures |= _models(
+                library.entry(checkpoint).weights if checkpoint else None, console, say
+            )
         if part == "samplers":
-            entry = entry_of(ModelLibrary(chosen.models_dir), checkpoint)
-            from webui.commands.bench_samplers import plot, sampler_distances
-
-            with console.status(say("bench.distances")):
-                rows = list(sampler_distances(entry))
-            figures["samplers"] = rows
-            console.print(distance_table(rows, say))
-            if plot_file is not None:
-                plot(rows, plot_file)
+            figures |= _samplers(entry_of(library, checkpoint), plot_file, console, say)
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
+
+
+def _engine(entry: ModelEntry, runs: int, console: Console, say: Speech) -> dict[str, Any]:
+    from webui.commands.bench_engine import compare_samplers, cost_of_beginnings, of_painting
+
+    with console.status(say("bench.engine")):
+        rows = list(compare_samplers(entry, runs))
+    console.print(engine_table(rows, say))
+    with console.status(say("bench.engine")):
+        costs = cost_of_beginnings(entry, runs)
+    for cost in costs:
+        console.print(beginning_line(cost, say))
+    painting = of_painting(entry)
+    console.print(painting_line(painting, say))
+    return {"engine": rows, "beginnings": costs, "painting": painting}
+
+
+def _models(file: Path | None, console: Console, say: Speech) -> dict[str, Any]:
+    from webui.commands.bench_models import measure_models
+
+    with console.status(say("bench.models")):
+        models = measure_models(file)
+    console.print(models_lines(models, say))
+    return {"models": models}
+
+
+def _samplers(
+    entry: ModelEntry, plot_file: Path | None, console: Console, say: Speech
+) -> dict[str, Any]:
+    from webui.commands.bench_samplers import plot, sampler_distances
+
+    with console.status(say("bench.distances")):
+        rows = list(sampler_distances(entry))
+    console.print(distance_table(rows, say))
+    if plot_file is not None:
+        plot(rows, plot_file)
+    return {"samplers": rows}
 
 
 def entry_of(library: ModelLibrary, checkpoint: str) -> ModelEntry:
@@ -127,6 +161,42 @@ def engine_table(rows: list[dict[str, Any]], say: Speech) -> Table:
             f"{row['difference']:.1e}",
         )
     return table
+
+
+def beginning_line(row: dict[str, Any], say: Speech) -> str:
+    """What a picture from a picture takes, of what its steps and one encoding make expected."""
+    figures = {name: f"{row[name]:.3f}" for name in ("from_picture", "expected", "ratio")}
+    return say("bench.beginning", strength=row["strength"], **figures)
+
+
+def painting_line(row: dict[str, Any], say: Speech) -> str:
+    """Memory for a part of a large picture, and how well it joins the rest."""
+    megabytes = {name: f"{row[name] / 10**6:.0f}" for name in ("extra", "picture")}
+    edges = {name: f"{row[name]:.2f}" for name in ("hard", "blurred", "soft")}
+    sizes = {"small": row["small"], "large": row["large"]}
+    return say("bench.painting", **sizes, **megabytes, **edges)
+
+
+def models_lines(figures: dict[str, Any], say: Speech) -> str:
+    """What the models' part measured, in two sentences."""
+    recognition, loading = figures["recognition"], figures["loading"]
+    return "\n".join(
+        (
+            say(
+                "bench.recognition",
+                count=recognition["files"],
+                seconds=f"{recognition['seconds']:.2f}",
+                cpu=f"{recognition['cpu_seconds']:.2f}",
+            ),
+            say(
+                "bench.loading",
+                size=f"{loading['bytes'] / 10**9:.2f}",
+                read=f"{min(loading['read']):.2f}",
+                loaded=f"{min(loading['loaded']):.2f}",
+                ratio=f"{loading['ratio']:.2f}",
+            ),
+        )
+    )
 
 
 def distance_table(rows: list[dict[str, Any]], say: Speech) -> Table:

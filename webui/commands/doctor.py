@@ -33,6 +33,9 @@ def doctor(
     models_dir: Annotated[
         Path | None, typer.Option(help="cli.models_dir", show_default="models")
     ] = None,
+    model_folder: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="cli.serve.model_folder")
+    ] = None,
     memory_level: Annotated[
         str | None,
         typer.Option(
@@ -50,6 +53,7 @@ def doctor(
             port=port,
             data_dir=data_dir,
             models_dir=models_dir,
+            model_folders=tuple(model_folder) if model_folder else None,
             memory_level=memory_level,
         )
     say = Speech(lang)
@@ -62,7 +66,7 @@ def doctor(
         findings.torch_device(chosen.memory_level),
         findings.memory(),
         findings.disk(chosen.data_dir),
-        findings.models(chosen.models_dir),
+        findings.models(chosen.models_dir, chosen.model_folders),
         findings.data_folder(chosen.data_dir),
         findings.port_free(chosen.address, chosen.port),
         findings.browser(),

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -126,13 +126,17 @@ def disk(data_dir: Path) -> Finding:
     return Finding("disk", "ok" if free >= LEAST_DISK else "warn", values)
 
 
-def models(models_dir: Path) -> Finding:
-    """Which checkpoints can be chosen."""
+def models(models_dir: Path, folders: Sequence[Path] = ()) -> Finding:
+    """Which checkpoints can be chosen, and whether the further folders are there."""
+    where = ", ".join(map(str, (models_dir, *folders)))
+    missing = [str(folder) for folder in folders if not folder.is_dir()]
     try:
-        names = ModelLibrary(models_dir).names()
+        names = ModelLibrary(models_dir, folders).names()
     except (InkstoneError, OSError) as error:
-        return Finding("models", "fail", {"folder": str(models_dir), "reason": str(error)})
-    values = {"folder": str(models_dir), "count": len(names), "names": ", ".join(names[:5])}
+        return Finding("models", "fail", {"folder": where, "reason": str(error)})
+    values = {"folder": where, "count": len(names), "names": ", ".join(names[:5])}
+    if names and missing:
+        return Finding("models", "warn", {**values, "missing": ", ".join(missing)})
     return Finding("models", "ok" if names else "fail", {**values, "reason": ""})
 
 

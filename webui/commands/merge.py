@@ -13,7 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from webui.commands.paths import MODELS_DIR
 from webui.commands.speech import Speech, reporting
 from webui.core.errors import InkstoneError, InvalidRequest, Message
-from webui.core.merging import MergeOrder, Method, Precision, good_name
+from webui.core.merging import Averages, MergeOrder, Method, Precision, good_name
 from webui.services.merging import MergeProcess, job_of
 from webui.services.models import ModelLibrary
 
@@ -39,6 +39,9 @@ def merge(
     precision: Annotated[
         str, typer.Option(help="cli.merge.precision", metavar="keep|fp16|bf16|fp32")
     ] = "fp16",
+    averages: Annotated[
+        str, typer.Option("--ema", help="cli.merge.averages", metavar="keep|drop|use")
+    ] = "keep",
     recipe: Annotated[bool, typer.Option(help="cli.merge.recipe")] = True,
     copy_metadata: Annotated[bool, typer.Option(help="cli.merge.copy_metadata")] = True,
     models_dir: Annotated[
@@ -69,6 +72,7 @@ def merge(
                 base_alpha=base_alpha,
                 vae=vae,
                 precision=cast("Precision", precision),
+                averages=cast("Averages", averages),
                 recipe=recipe,
                 copy_metadata=copy_metadata,
             )

@@ -21,12 +21,24 @@ HASH_DIGITS = 12
 """How much of the SHA-256 of a file infotexts give."""
 
 
-def by_name(walk: Iterable[tuple[str, list[str], list[str]]]) -> dict[str, str]:
-    """The files of a folder and its subfolders by the names they have in prompts.
+Walk = Iterable[tuple[str, list[str], list[str]]]
+"""What `os.walk` gives of a folder."""
 
-    walk: what `os.walk` gives. Of files with the same name the one nearer to the top counts,
-    then the one whose path comes first. Hidden files and folders are not looked at.
+
+def by_name(walks: Iterable[Walk]) -> dict[str, str]:
+    """The files of several folders and their subfolders by the names they have in prompts.
+
+    Of files with the same name that of the first folder counts, within a folder the one nearer to
+    the top, then the one whose path comes first. Hidden files and folders are not looked at.
     """
+    found: dict[str, str] = {}
+    for walk in walks:
+        for path in _files(walk, MAX_FILES - len(found)):
+            found.setdefault(path.stem, str(path))
+    return found
+
+
+def _files(walk: Walk, most: int) -> list[PurePath]:
     paths: list[PurePath] = []
     for folder, folders, files in walk:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -34,12 +46,9 @@ def by_name(walk: Iterable[tuple[str, list[str], list[str]]]) -> dict[str, str]:
             path = PurePath(folder, file)
             if path.suffix.lower() in SUFFIXES and not file.startswith("."):
                 paths.append(path)
-        if len(paths) > MAX_FILES:
+        if len(paths) > most:
             break
-    found: dict[str, str] = {}
-    for path in sorted(paths, key=lambda path: (len(path.parts), str(path)))[:MAX_FILES]:
-        found.setdefault(path.stem, str(path))
-    return found
+    return sorted(paths, key=lambda path: (len(path.parts), str(path)))[:most]
 
 
 class NameIndex:

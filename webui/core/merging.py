@@ -12,6 +12,9 @@ from webui.core.errors import InvalidRequest, Message
 
 Method = Literal["none", "weighted_sum", "add_difference"]
 Precision = Literal["keep", "fp16", "bf16", "fp32"]
+Averages = Literal["keep", "drop", "use"]
+"""What becomes of the moving averages (EMA) of weights that some files hold beside the last ones:
+they are kept beside them, left out, or take their places, in all models of a merge."""
 
 LONGEST = 500
 MOST_BLOCKS = 64
@@ -44,6 +47,7 @@ class MergeOrder(BaseModel):
     base_alpha: float | None = Field(None, ge=LOWEST_WEIGHT, le=HIGHEST_WEIGHT)
     vae: str = Field("", max_length=LONGEST)
     precision: Precision = "fp16"
+    averages: Averages = "keep"
     recipe: bool = True
     copy_metadata: bool = True
 

@@ -8,6 +8,7 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
 from webui.core.errors import ModelFileError
 from webui.core.events import ModelFiles
+from webui.core.model_files.folders import part_weights
 from webui.core.model_files.header import Header, read_header
 from webui.core.model_files.recognise import recognise_file
 from webui.core.model_files.recognition import SUPPORTED_FAMILIES
@@ -19,7 +20,7 @@ from webui.engine.model_folder import load_folder, load_vae_folder
 from webui.engine.model_levels import model_sigmas
 from webui.engine.single_file.contents import text_part, vae_part
 from webui.engine.single_file.load import Parts, load_file, load_vae
-from webui.engine.single_file.reading import Progress
+from webui.engine.single_file.reading import Progress, Row
 
 CONFIG, SCHEDULER_CONFIG = "config.json", "scheduler_config.json"
 
@@ -38,8 +39,14 @@ def load_model(
     Raises:
         ModelFileError: naming the file and what is wrong with it, or the part that is missing.
     """
-    parts = _parts(files, device, progress)
-    vae = parts.vae if files.vae_path is None else _vae(files, parts.family, device, progress)
+    if files.vae_path is None:
+        parts = _parts(files, device, progress)
+        return _bundle(files, parts, parts.vae, device, memory or Memory(device))
+    row = None if progress is None else Row(progress, _size_of_vae(files))
+    parts = _parts(files, device, row)
+    if row is not None:
+        row.next()
+    vae = _vae(files, parts.family, device, row)
     return _bundle(files, parts, vae, device, memory or Memory(device))
 
 
@@ -102,6 +109,14 @@ def _family(files: ModelFiles) -> Family:
     if name not in SUPPORTED_FAMILIES:
         raise ModelFileError("error.model_family", file=files.path, family=name)
     return FAMILIES[name]
+
+
+def _size_of_vae(files: ModelFiles) -> int:
+    """About how many bytes a separate VAE takes; what is missing is said when it is read."""
+    path = Path(files.vae_path or "")
+    if files.vae_kind == "folder":
+        path = part_weights(path / "vae" if (path / "vae").is_dir() else path) or path
+    return path.stat().st_size if path.is_file() else 0
 
 
 def _vae(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,16 +35,16 @@ class Embedding:
 
 
 class Embeddings:
-    """The files of a folder. They are read when a prompt names them, again if they changed."""
+    """The files of folders. They are read when a prompt names them, again if they changed."""
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, *folders: str | Path) -> None:
         self.files: Files = ()
         self._loaded: dict[str, Embedding | Message] = {}
-        self.look(folder)
+        self.look(folders)
 
-    def look(self, folder: Path | None) -> None:
-        """Looks at a folder anew; what is known of its files is forgotten if any changed."""
-        found = by_name(os.walk(folder)) if folder is not None else {}
+    def look(self, folders: Iterable[str | Path]) -> None:
+        """Looks at folders anew; what is known of their files is forgotten if any changed."""
+        found = by_name(os.walk(folder) for folder in folders)
         files = tuple(_state(name, path) for name, path in found.items())
         if files != self.files:
             self.files = files

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 PACKED_LIMIT = 512 * 2**20
-"""Bytes of convolution weights up to which a packed copy is kept: beyond it the copy costs
-memory, and such models are used at sizes where packing no longer shows."""
+"""Bytes of weights up to which they are arranged anew: beyond it that costs time and memory, and
+such models are used at sizes where it no longer shows."""
 
 
 class PackedConv2d(nn.Conv2d):
@@ -77,8 +77,9 @@ def _pack(conv: nn.Conv2d, example: Tensor) -> Tensor:
 
 def lay_out_for_cpu(module: nn.Module) -> None:
     """Arranges the weights of a float32 module on the CPU, in place."""
-    for layer in module.modules():
-        if isinstance(layer, nn.Linear):
+    linear = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+    if sum(layer.weight.nbytes for layer in linear) <= PACKED_LIMIT:
+        for layer in linear:
             # Column by column, as matrix products of few rows read them fastest.
             layer.weight.data = layer.weight.data.t().contiguous().t()
     plain = _plain_convolutions(module)

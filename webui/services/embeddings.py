@@ -6,6 +6,7 @@ import os
 import pickletools
 import threading
 import zipfile
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ Shape = tuple[int, int]
 
 @dataclass(frozen=True)
 class EmbeddingEntry:
-    """A file of the folder. vectors, width: None where only loading it would tell."""
+    """A file of the folders. vectors, width: None where only loading it would tell."""
 
     name: str
     vectors: int | None
@@ -30,16 +31,17 @@ class EmbeddingEntry:
 
 
 class EmbeddingShelf:
-    """The embeddings of a folder, looked at anew each time. Thread-safe."""
+    """The embeddings of folders, looked at anew each time. Thread-safe."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folders: Callable[[], Iterable[Path]]) -> None:
+        """`folders` says where to look; the first have precedence."""
+        self.folders = folders
         self._lock = threading.Lock()
         self._known: dict[tuple[str, int, int], Shape | None] = {}
 
     def entries(self) -> tuple[EmbeddingEntry, ...]:
         """All files by name, in the order of the alphabet."""
-        found = by_name(os.walk(self.folder))
+        found = by_name(os.walk(folder) for folder in self.folders())
         with self._lock:
             shapes = {name: self._shape(path) for name, path in found.items()}
         return tuple(

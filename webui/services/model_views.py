@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from webui.services.conversions import convertible
 from webui.services.library.entries import Item, ModelEntry, VaeEntry
 from webui.services.library.walk import legible
 from webui.services.models import ModelLibrary, title_of
@@ -62,4 +63,5 @@ def _item(item: Item) -> dict[str, Any]:
         "families": list(item.families),
         "size": item.size,
         "message": item.problem.to_json() if item.problem else None,
+        "convertible": convertible(item),
     }

@@ -18,6 +18,7 @@ from webui.core.validation import Names
 from webui.services.embeddings import EmbeddingEntry, EmbeddingShelf
 from webui.services.library.entries import LATENT_FACTOR, ModelEntry, VaeEntry
 from webui.services.library.hashes import Hashes
+from webui.services.library.places import embedding_folders
 from webui.services.library.scan import Scanner
 from webui.services.library.shelf import Shelf
 
@@ -48,10 +49,11 @@ class ModelLibrary:
         `Scanner`.
         """
         self.models_dir = models_dir
-        self._embeddings = EmbeddingShelf(models_dir / "embeddings")
+        realms = (models_dir, *folders)
+        self._embeddings = EmbeddingShelf(lambda: embedding_folders(realms))
         self._hashes = Hashes(memory and memory / "hashes.json")
         self._scanner = Scanner(
-            (models_dir, *folders),
+            realms,
             memory and memory / "models.json",
             patience=patience,
             fresh=fresh,
@@ -122,9 +124,9 @@ class ModelLibrary:
             raise _gone(shelf, vae, "vae")
         return _files(entry, shelf.vaes[vae], decoder)
 
-    def embeddings_folder(self) -> str:
-        """Where textual-inversion files lie; it need not exist."""
-        return str(self._embeddings.folder)
+    def embeddings_folders(self) -> tuple[str, ...]:
+        """Where textual-inversion files lie; the first folders have precedence."""
+        return tuple(map(str, self._embeddings.folders()))
 
     def embeddings(self) -> tuple[EmbeddingEntry, ...]:
         """All textual-inversion files by the names that prompts use."""

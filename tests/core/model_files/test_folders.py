@@ -1,4 +1,4 @@
-"""Folders in diffusers' layout, and SD2's kind by its weights."""
+"""Folders in diffusers' layout."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from safetensors.torch import save_file
 
 from tests.model_writers import Shapes, write_model
 from tests.tiny_models import build_tiny_model
@@ -16,9 +14,6 @@ from webui.core.errors import ModelFileError
 from webui.core.model_files.folders import part_weights, recognise_folder
 from webui.core.model_files.header import read_header
 from webui.core.model_files.recognition import Prediction
-from webui.core.model_files.sd2 import prediction_by_weights
-
-BIAS = "model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias"
 
 
 @pytest.fixture(scope="module")
@@ -72,19 +67,3 @@ def test_a_folder_of_pickles_is_refused(tmp_path: Path) -> None:
     (tmp_path / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"\x80\x02.")
     with pytest.raises(ModelFileError, match="model_pickle"):
         recognise_folder(tmp_path)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
-@pytest.mark.parametrize(("spread", "kind"), [(0.03, "epsilon"), (0.2, "v_prediction")])
-def test_the_kind_of_sd2_by_one_tensor(
-    tmp_path: Path, dtype: torch.dtype, spread: float, kind: str
-) -> None:
-    path = tmp_path / "a.safetensors"
-    bias = torch.linspace(-1.7, 1.7, 320) * spread
-    save_file({"before": torch.ones(7), BIAS: bias.to(dtype)}, path)
-    assert prediction_by_weights(read_header(path)) == Prediction(kind, "weights")
-
-
-def test_a_file_without_that_tensor_tells_nothing(tmp_path: Path) -> None:
-    assert prediction_by_weights(read_header(write_model(tmp_path / "a", {BIAS: (0,)}))) is None
-    assert prediction_by_weights(read_header(write_model(tmp_path / "b", {"b": (1,)}))) is None

@@ -19,6 +19,7 @@ from webui.core.errors import InvalidRequest, ModelFileError
 from webui.core.merging import MergeJob, MergeOrder, MergeSource, read_blocks
 from webui.core.model_files.recognise import recognise_file
 from webui.engine.merge.__main__ import merge as run
+from webui.engine.single_file.unet_names import ema_name
 
 PREFIX = "model.diffusion_model."
 CLIP = "cond_stage_model."
@@ -212,3 +213,22 @@ def test_hostile_metadata_is_only_text(models: Path) -> None:
         save_file(state, models / "evil.safetensors", metadata=metadata)
         _, written = merge(models, "evil")
         assert [row["name"] for row in json.loads(written["sd_merge_models"]).values()] == ["evil"]
+
+
+def test_moving_averages_are_kept_left_out_or_used(models: Path) -> None:
+    state = load(models, "a")
+    first = "input_blocks.0.0.weight"
+    averages = {ema_name(n[len(PREFIX) :]): t + 1 for n, t in state.items() if n.startswith(PREFIX)}
+    save_file({**state, **averages}, models / "averaged.safetensors")
+    kept, _ = merge(models, "averaged")
+    assert kept.keys() == {*state, *averages}
+    dropped, _ = merge(models, "averaged", averages="drop")
+    assert dropped.keys() == state.keys()
+    assert torch.equal(dropped[PREFIX + first], state[PREFIX + first])
+    used, _ = merge(models, "averaged", averages="use")
+    assert used.keys() == state.keys()
+    assert torch.equal(used[PREFIX + first], state[PREFIX + first] + 1)
+    assert torch.equal(used[VAE + "quant_conv.bias"], state[VAE + "quant_conv.bias"])
+    both, _ = merge(models, "a", "averaged", averages="use", multiplier=0.5)
+    a, b = (one[PREFIX + first].float() for one in (state, used))
+    assert torch.equal(both[PREFIX + first], (a * 0.5 + b * 0.5).half())

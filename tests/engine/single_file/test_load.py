@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +22,7 @@ from webui.engine.bundle import ModelBundle
 from webui.engine.device import Device, cpu_device
 from webui.engine.families import FAMILIES, SD1, SD2, SDXL
 from webui.engine.model_levels import model_sigmas
-from webui.engine.single_file import unet_names, vae_names
+from webui.engine.single_file import reading, unet_names, vae_names
 from webui.engine.single_file.load import Parts, load_file, load_vae
 from webui.engine.single_file.probe import predicts_velocity
 from webui.engine.single_file.reading import Progress
@@ -196,6 +196,49 @@ def test_progress_goes_up_to_the_end_and_may_cancel(
 
     with pytest.raises(Cancelled):
         vae_of(vae_state, tmp_path, cancel)
+
+
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    """What reads in threads of its own has three of them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("three_threads")
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_small_pieces_read_by_several_threads_are_the_same(
+    dtype: torch.dtype,
+    checkpoint: Callable[[str], Written],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """SDXL has tensors of every piece: thirds, transposed, convolutions, and plain ones."""
+    path, written = checkpoint("sdxl")
+    monkeypatch.setattr(reading, "BUFFER_BYTES", 20_000)
+    monkeypatch.setattr(reading, "SHARED_OUT", 3_000)
+    device = dataclasses.replace(cpu_device(), dtype=dtype)
+    told: list[int] = []
+    parts = load_file(read_header(path), SDXL, device, progress=lambda done, _: told.append(done))
+    for original, module in zip(written.values(), modules_of(parts), strict=True):
+        state = module.state_dict()
+        for name, tensor in original.state_dict().items():
+            assert torch.equal(state[name], tensor.half().to(dtype)), name
+    assert told == sorted(told)
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_the_first_fault_of_a_file_is_the_one_that_is_told(
+    vae_state: dict[str, Tensor], tmp_path: Path
+) -> None:
+    state = {name: tensor.clone() for name, tensor in vae_state.items()}
+    names = sorted(state)  # as the file has them
+    for name in names[10::5]:
+        state[name].view(-1)[-1] = float("nan")
+    with pytest.raises(ModelFileError) as caught:
+        vae_of(state, tmp_path)
+    assert caught.value.message.values["tensor"] == names[10]
 
 
 @pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.bfloat16, torch.float32])

@@ -38,8 +38,13 @@ MARKERS: tuple[tuple[str, tuple[str, ...]], ...] = (
 """Family, and the tensors that only it has; more particular ones before more general ones."""
 
 
+FIRST_NAMES = frozenset(prefix + names[0] for prefix in PREFIXES for _, names in MARKERS)
+
+
 def foreign_family(listing: Listing) -> str:
     """The family of another architecture, "" if it is none that is known."""
+    if not listing.any_of(FIRST_NAMES):
+        return ""
     for prefix in PREFIXES:
         part = listing.under(prefix)
         for family, names in MARKERS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from math import prod
 from operator import itemgetter
 from pathlib import Path
@@ -67,6 +67,10 @@ class Listing:
         shape = self.shape(name)
         return shape[axis] if -len(shape) <= axis < len(shape) else 0
 
+    def any_of(self, names: Collection[str]) -> bool:
+        """Whether it has a tensor of one of these names, which are whole ones."""
+        return not self._tensors.keys().isdisjoint(names)
+
     def any_under(self, prefix: str) -> bool:
         """Whether a name begins so."""
         return f"\n{self._prefix}{prefix}" in self._text
@@ -93,8 +97,9 @@ class Listing:
 
     def largest_first_axis(self, endings: tuple[str, ...]) -> int:
         """The longest axis 0 of the tensors whose names end so, 0 if there are none."""
+        names = [name for name in self._tensors if name.endswith(endings)]
         # Few forms among many tensors.
-        found = {FORM(tensor) for name, tensor in self._tensors.items() if name.endswith(endings)}
+        found = set(map(FORM, map(self._tensors.__getitem__, names)))
         return max((shape[0] for _, shape in found if shape), default=0)
 
     def count(self, form: str, start: int = 0) -> int:

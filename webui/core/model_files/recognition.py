@@ -25,7 +25,7 @@ Kind = Literal[
 Layout = Literal["ldm", "diffusers", "kohya", "peft", "transformers", "openclip", "plain"]
 Variant = Literal["base", "inpaint", "ip2p", "depth", "unclip", "x4_upscaler", "gligen", "other"]
 PredictionType = Literal["epsilon", "v_prediction", "edm", "edm_v"]
-Basis = Literal["keys", "metadata", "sidecar", "weights", "name", "family", "default"]
+Basis = Literal["keys", "metadata", "sidecar", "name", "family", "default"]
 Part = Literal["unet", "vae", "text_encoder", "text_encoder_2", "ema"]
 
 SUPPORTED_FAMILIES = frozenset({"sd1", "sd2", "sdxl", "sdxl_refiner"})
@@ -37,8 +37,8 @@ SUPPORTED_PREDICTIONS = frozenset({"epsilon", "v_prediction"})
 class Prediction:
     """What the network predicts, and how that is known.
 
-    `basis`: a marker key in the file, its metadata, a file beside it, the statistics of one
-    tensor, the family (which knows no other), or merely the `default`, which may be wrong.
+    `basis`: a marker key in the file, its metadata, a file beside it, the file's name, the
+    family (which knows no other), or merely the `default`, which may be wrong.
     `zero_snr`: the schedule ends in pure noise (Lin et al. 2023).
     """
 

@@ -51,7 +51,7 @@ def merge(job: MergeJob, say: Say) -> list[Message]:
         ModelFileError: the models do not go together, are damaged, or the target cannot be
             written.
     """
-    models = [open_model(source) for source in job.models]
+    models = [open_model(source, job.order.averages) for source in job.models]
     _check_alike(models)
     vae = None if job.vae is None else open_vae(job.vae)
     first = models[0]

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from webui.core.errors import ModelFileError
-from webui.core.merging import MergeSource
+from webui.core.merging import Averages, MergeSource
 from webui.core.model_files.content import refuse_other_content
 from webui.core.model_files.folders import INDEX, PART_FOLDERS, part_weights
 from webui.core.model_files.header import Header, read_header
 from webui.core.model_files.index import ShardedHeader, read_sharded_header
 from webui.core.model_files.recognise import recognise
 from webui.engine.merge.plan import Stored, Table
+from webui.engine.single_file.unet_names import EMA_PREFIX, PREFIX, ema_name
 
 WHOLE = "unet"
 """Under which name a model of one file, which is not divided, stands among the parts."""
@@ -36,8 +37,8 @@ class Source:
         return self.source.path
 
 
-def open_model(source: MergeSource) -> Source:
-    """Reads the headers of a checkpoint, file or folder.
+def open_model(source: MergeSource, averages: Averages = "keep") -> Source:
+    """Reads the headers of a checkpoint, file or folder. `averages`: see `Averages`.
 
     Raises:
         ModelFileError: it cannot be read, or holds no UNet of a known family.
@@ -57,12 +58,24 @@ def open_model(source: MergeSource) -> Source:
         raise ModelFileError("error.merge_no_model", file=source.path)
     return Source(
         source,
-        {part: table_of(header) for part, header in headers.items()},
+        {part: settled(table_of(header), averages) for part, header in headers.items()},
         headers[WHOLE].metadata,
         parts[WHOLE],
         found.family,
         found.unet.in_channels if found.unet else 0,
     )
+
+
+def settled(table: Table, averages: Averages) -> Table:
+    """A table without moving averages, or with them as weights; as it is if it has nothing else."""
+    plain = [name for name in table if name.startswith(PREFIX)]
+    if averages == "keep" or not plain:
+        return table
+    rest = {name: one for name, one in table.items() if not name.startswith(EMA_PREFIX)}
+    if averages == "use":
+        pairs = [(name, ema_name(name.removeprefix(PREFIX))) for name in plain]
+        rest.update((name, table[average]) for name, average in pairs if average in table)
+    return rest
 
 
 def open_vae(source: MergeSource) -> Table:

@@ -1,16 +1,20 @@
 """Weights from a safetensors file, straight into the number format and place where they work.
 
-The file is read in small pieces into one buffer, not mapped: a mapping of a file that shrinks
+The file is read in small pieces into a buffer, not mapped: a mapping of a file that shrinks
 meanwhile ends the process, and its pages count as the process's memory. A piece is checked and
-converted while it is in the processor's cache.
+converted while it is in the processor's cache. Several threads read a tensor each, in the file's
+order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
-from itertools import groupby
+from pathlib import Path
+from queue import SimpleQueue
 from types import MappingProxyType
 
 import torch
@@ -22,6 +26,11 @@ from webui.engine.single_file.contents import Found
 from webui.engine.single_file.origins import THIRDS, Piece
 
 BUFFER_BYTES = 2 * 2**20
+MOST_THREADS = 4
+
+SHARED_OUT = 2**15
+"""Numbers above which torch shares a computation out to its own threads. They wait for each other
+after each, and on a busy machine far longer than the computation takes."""
 
 DTYPES: Mapping[str, torch.dtype] = MappingProxyType(
     {
@@ -39,6 +48,24 @@ DTYPES: Mapping[str, torch.dtype] = MappingProxyType(
 
 Progress = Callable[[int, int], None]
 """Told bytes done and bytes in all. May raise, to give up."""
+
+
+class Row:
+    """Two readings told as one. `later`: about the bytes of the second."""
+
+    def __init__(self, tell: Progress, later: int) -> None:
+        self._tell = tell
+        self._later = later
+        self._before = self._now = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        """Tells a step of the present reading."""
+        self._now = total
+        self._tell(self._before + done, self._before + total + self._later)
+
+    def next(self) -> None:
+        """The second reading begins."""
+        self._before, self._later = self._now, 0
 
 
 @dataclass(frozen=True)
@@ -73,83 +100,106 @@ def read_all(wanted: Iterable[Wanted], device: Device, progress: Progress | None
             is NaN, infinite, no fraction, or too large for the device's number format.
     """
     ordered = sorted(wanted, key=_place)
-    reader = _Reader(device, progress, sum(_size(one) for one in ordered))
-    for path, of_one_file in groupby(ordered, key=lambda one: one.found.header.path):
+    total = sum(_size(one) for one in ordered)
+    done = 0
+    with _reading(ordered, device) as tensors:
+        for one, tensor in zip(ordered, tensors, strict=True):
+            one.give(tensor)
+            done += _size(one)
+            if progress is not None:
+                progress(done, total)
+
+
+@contextmanager
+def _reading(ordered: Sequence[Wanted], device: Device) -> Iterator[Iterator[Tensor]]:
+    """The tensors one after the other, while threads read those that follow."""
+    threads = min(MOST_THREADS, torch.get_num_threads())
+    readers: SimpleQueue[_Reader] = SimpleQueue()
+    for _ in range(threads):
+        readers.put(_Reader(device))
+
+    def read(one: Wanted) -> Tensor:
+        reader = readers.get()
         try:
-            with path.open("rb", buffering=0) as stream:
-                for one in of_one_file:
-                    one.give(reader.read(stream, one))
+            return reader.read(one)
+        finally:
+            readers.put(reader)
+
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="weights")
+    try:
+        yield pool.map(read, ordered)
+    finally:
+        pool.shutdown(cancel_futures=True)
+        for _ in range(threads):
+            readers.get().close()
+
+
+class _Reader:
+    """Reads for one thread: a buffer, and the file that it read last."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        on_cuda = device.weights_at.type == "cuda"
+        self._buffer = torch.empty(BUFFER_BYTES, dtype=torch.uint8, pin_memory=on_cuda)
+        self._path = Path()
+        self._stream: FileIO | None = None
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._stream is not None:
+            self._stream.close()
+
+    def read(self, wanted: Wanted) -> Tensor:
+        """One tensor, convolutions channels-last, the layout that they are computed fastest in."""
+        path = wanted.found.header.path
+        try:
+            return self._read(self._open(path), wanted)
         except FileNotFoundError as error:
             raise ModelFileError("error.model_missing", file=str(path)) from error
         except OSError as error:
             reason = error.strerror or str(error)
             raise ModelFileError("error.model_unreadable", file=str(path), reason=reason) from error
 
+    def _open(self, path: Path) -> FileIO:
+        if self._stream is None or self._path != path:
+            self.close()
+            self._path, self._stream = path, path.open("rb", buffering=0)
+        return self._stream
 
-class _Reader:
-    def __init__(self, device: Device, progress: Progress | None, total: int) -> None:
-        self._device = device
-        self._progress = progress
-        self._done = 0
-        self._total = total
-        on_cuda = device.weights_at.type == "cuda"
-        self._buffer = torch.empty(BUFFER_BYTES, dtype=torch.uint8, pin_memory=on_cuda)
-
-    def read(self, stream: FileIO, wanted: Wanted) -> Tensor:
-        """One tensor, convolutions channels-last, the layout that they are computed fastest in."""
-        convolution = len(wanted.shape) == 4
+    def _read(self, stream: FileIO, wanted: Wanted) -> Tensor:
+        dtype = _dtype(wanted)
+        place, convolution = self._device.weights_at, len(wanted.shape) == 4
         result = torch.empty(
             wanted.shape,
             dtype=self._device.dtype,
-            device=self._device.weights_at,
+            device=place,
             memory_format=torch.channels_last if convolution else torch.contiguous_format,
         )
         target = result.t() if wanted.piece == "transposed" else result
-        rows = target.shape[0]
-        size = _size(wanted)
+        as_stored = dtype == result.dtype and place.type == "cpu" and target.is_contiguous()
+        size, rows = _size(wanted), target.shape[0]
         start = wanted.found.header.data_start + wanted.found.entry.begin
         stream.seek(start + size * THIRDS.get(wanted.piece, 0))
-        row_bytes = size // rows
-        self._reserve(row_bytes)
-        step = len(self._buffer) // row_bytes
-        for begin in range(0, rows, step):
-            end = min(begin + step, rows)
-            piece = self._next(stream, wanted, (end - begin) * row_bytes)
-            target[begin:end].copy_(piece.view(target[begin:end].shape))
-            self._report((end - begin) * row_bytes)
+        step = max(1, BUFFER_BYTES * rows // size)
+        few = max(1, SHARED_OUT * rows // target.numel()) if place.type == "cpu" else step
+        for room in torch.split(target, step):
+            count = room.numel() * dtype.itemsize
+            numbers = room.view(-1) if as_stored else self._room(count).view(dtype)
+            _fill(stream, numbers.view(torch.uint8).numpy().data, wanted)
+            pieces = torch.split(numbers.view(room.shape), few)
+            for part, piece in zip(torch.split(room, few), pieces, strict=True):
+                # Of numbers of one byte torch knows nothing but how to convert them.
+                plain = piece.to(torch.float16) if dtype.itemsize == 1 else piece
+                self._check(plain, wanted)
+                if not as_stored:
+                    part.copy_(plain)
         return result
 
-    def _reserve(self, size: int) -> None:
+    def _room(self, size: int) -> Tensor:
         if size > len(self._buffer):
             pinned = self._buffer.is_pinned()
             self._buffer = torch.empty(size, dtype=torch.uint8, pin_memory=pinned)
-
-    def _next(self, stream: FileIO, wanted: Wanted, size: int) -> Tensor:
-        """The next numbers of the file, flat, checked; they stand in the buffer."""
-        room = self._buffer.numpy()[:size].data
-        got = 0
-        while got < size:
-            count = stream.readinto(room[got:])
-            if not count:
-                raise ModelFileError(
-                    "error.model_truncated",
-                    file=str(wanted.found.header.path),
-                    missing=wanted.found.header.file_size - stream.tell(),
-                )
-            got += count
-        dtype = DTYPES.get(wanted.found.entry.dtype)
-        if dtype is None:
-            raise ModelFileError(
-                "error.weight_dtype",
-                file=str(wanted.found.header.path),
-                tensor=wanted.found.name,
-                got=wanted.found.entry.dtype,
-            )
-        numbers = self._buffer[:size].view(dtype)
-        if dtype.itemsize == 1:  # torch only converts these
-            numbers = numbers.to(torch.float16)
-        self._check(numbers, wanted)
-        return numbers
+        return self._buffer[:size]
 
     def _check(self, numbers: Tensor, wanted: Wanted) -> None:
         low, high = (float(end) for end in torch.aminmax(numbers))
@@ -161,10 +211,31 @@ class _Reader:
                 tensor=wanted.found.name,
             )
 
-    def _report(self, size: int) -> None:
-        self._done += size
-        if self._progress is not None:
-            self._progress(self._done, self._total)
+
+def _fill(stream: FileIO, room: memoryview, wanted: Wanted) -> None:
+    """Puts the next bytes of the file there."""
+    got = 0
+    while got < len(room):
+        count = stream.readinto(room[got:])
+        if not count:
+            raise ModelFileError(
+                "error.model_truncated",
+                file=str(wanted.found.header.path),
+                missing=wanted.found.header.file_size - stream.tell(),
+            )
+        got += count
+
+
+def _dtype(wanted: Wanted) -> torch.dtype:
+    dtype = DTYPES.get(wanted.found.entry.dtype)
+    if dtype is None:
+        raise ModelFileError(
+            "error.weight_dtype",
+            file=str(wanted.found.header.path),
+            tensor=wanted.found.name,
+            got=wanted.found.entry.dtype,
+        )
+    return dtype
 
 
 def _place(wanted: Wanted) -> tuple[str, int]:

@@ -15,7 +15,7 @@ from webui.core.events import FilesKind
 from webui.core.model_files.folders import part_weights
 from webui.core.model_files.header import regular_file
 from webui.core.model_files.hints import prediction_of_sidecar
-from webui.core.model_files.recognition import Prediction, Recognition
+from webui.core.model_files.recognition import Distilled, Prediction, Recognition
 from webui.core.request import PARAMETERS
 from webui.services.library.walk import Candidate
 
@@ -45,6 +45,9 @@ FEW_STEPS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     }
 )
 """What suits distilled models, by their makers' model cards."""
+
+CFG_SCALE_TOLD = 8.0
+"""For models that guide themselves: they are told the scale, and were trained with large ones."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def checkpoint_entry(candidate: Candidate, found: Recognition, name: str) -> Mod
         metadata = _json(candidate.path.with_suffix(".json"))
         prediction = _prediction(candidate, found)
         side = _side(candidate.path.stem, found, prediction)
-    few = FEW_STEPS.get(found.distilled.kind, {}) if found.distilled else {}
+    few = _suiting(found.distilled) if found.distilled else {}
     known = {key: value for key, value in _table(metadata, "defaults").items() if key in PARAMETERS}
     defaults = {**few, **known}
     return ModelEntry(
@@ -155,6 +158,13 @@ def checkpoint_entry(candidate: Candidate, found: Recognition, name: str) -> Mod
         root=str(candidate.realm.path) if candidate.realm else None,
         stamp=candidate.stamp,
     )
+
+
+def _suiting(distilled: Distilled) -> dict[str, object]:
+    few = dict(FEW_STEPS.get(distilled.kind, {}))
+    if distilled.basis == "keys":
+        few["cfg_scale"] = CFG_SCALE_TOLD
+    return few
 
 
 def _prediction(candidate: Candidate, found: Recognition) -> Prediction | None:

@@ -59,6 +59,7 @@ PURPOSES: Mapping[str, str] = MappingProxyType(
 
 CHECKPOINTS = "checkpoints"
 VAES = "vae"
+EMBEDDINGS = "embeddings"
 ANYTHING = ""
 """The purpose of a folder whose name says none."""
 
@@ -98,6 +99,20 @@ def bases_of(folder: Path) -> tuple[Path, ...]:
     if (folder / "models").is_dir():
         return (folder / "models", folder / "embeddings")
     return (folder,)
+
+
+def embedding_folders(roots: Iterable[Path]) -> tuple[Path, ...]:
+    """The folders of embeddings that there are in all trees, in the trees' order, each once."""
+    found: dict[str, Path] = {}
+    for base in (base for root in roots for base in bases_of(root)):
+        try:
+            inside = sorted(base.iterdir())
+        except OSError:  # it is not there, or closed to us
+            continue
+        for folder in (base, *inside):
+            if purpose_of(folder.name) == EMBEDDINGS and folder.is_dir():
+                found.setdefault(os.path.realpath(folder), folder)
+    return tuple(found.values())
 
 
 def purpose_of(name: str) -> str:
