@@ -110,7 +110,8 @@ def test_our_own_picture_gives_every_field_back_but_what_belongs_to_one_server()
     text = infotext.format(request)
     data = encode_picture(bytes(192), 8, 8, "webp", text, request.model_dump_json()).data
     reading = a_reader().picture(data)
-    assert PARAMETERS.keys() - reading.values.keys() == {"first_pass", "batch_count", "batch_size"}
+    own = {"first_pass", "init_image", "mask", "batch_count", "batch_size"}
+    assert PARAMETERS.keys() - reading.values.keys() == own
     assert reading.values["hires_steps"] == 3
     view = reading.view()
     assert view["picture"] == {"format": "WEBP", "width": 8, "height": 8}
