@@ -39,6 +39,10 @@ CHECKS = (
     Check("contracts", (str(Path(sysconfig.get_path("scripts"), "lint-imports")),)),
 )
 
+TWO_AT_A_TIME = ("-n", "2", "--dist", "loadfile")
+"""Half of a test's time is spent waiting for servers and browsers: two share two cores well. Files
+stay whole, as their tests share servers."""
+
 
 @app.command(help="cli.test", context_settings=TAKES_PYTEST_OPTIONS, add_help_option=False)
 def test(context: typer.Context) -> None:
@@ -53,7 +57,7 @@ def test(context: typer.Context) -> None:
     if chromium:
         environment["INKSTONE_CHROMIUM"] = chromium
     results: list[tuple[str, int, float]] = []
-    for check in (*CHECKS, Check("tests", ("-m", "pytest", *context.args))):
+    for check in (*CHECKS, Check("tests", ("-m", "pytest", *TWO_AT_A_TIME, *context.args))):
         console.rule(say(f"check.{check.name}"))
         start = time.monotonic()
         status = subprocess.run(
