@@ -46,7 +46,9 @@ def a_tiny_request(**fields):
 
 
 def kill_worker():
-    (worker,) = [c for c in psutil.Process().children() if "webui.cli" in c.cmdline()]
+    # Servers that other tests of this process have started are not meant.
+    children = psutil.Process().children()
+    (worker,) = [c for c in children if {"webui.cli", "worker"} <= set(c.cmdline())]
     worker.kill()
 
 

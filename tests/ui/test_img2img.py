@@ -256,7 +256,7 @@ def test_a_batch_draws_each_file_with_its_own_settings(
     assert {one["seed"] for one in pictures} == {12345, made["seed"]}
     expect(page.locator("#ink-img2img-batch-progress")).to_contain_text("3")
     rows = page.locator(".ink-batch-rows li")
-    states = [rows.nth(at).get_attribute("data-state") for at in range(3)]
-    assert states == ["done", "done", "failed"]
+    for at, state in enumerate(["done", "done", "failed"]):
+        expect(rows.nth(at)).to_have_attribute("data-state", state, timeout=30_000)
     expect(rows.nth(2)).to_contain_text("broken.png")
     desk.studio.forgive("422")
