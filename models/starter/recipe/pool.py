@@ -101,11 +101,15 @@ def make_latents(
     icons: Icons,
     vae: AutoencoderKL,
     *,
+    moved: bool = True,
     seed: int = 0,
     on_chunk: Callable[[int], None] = lambda _: None,
 ) -> Tensor:
-    """(N, 4, s, s) float16, on the icons' device; things moved a little from place to place."""
-    rng = random.Random(seed)
+    """(N, 4, s, s) float16, on the icons' device.
+
+    `moved`: things stand a little different each time, and so do the colours behind them.
+    """
+    rng = random.Random(seed) if moved else None
     kept = []
     chunk = CHUNK if icons.pixels.device.type == "cpu" else 8 * CHUNK
     for start in range(0, len(scenes), chunk):

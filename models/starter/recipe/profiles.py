@@ -33,6 +33,7 @@ class Profile:
     number the first ones of the evaluation's list. `composed` adds pairs, counts, tints and
     wearing. `scenes` pictures are encoded once and trained on, with `captions` captions each.
     `crop`: the VAE first learns from crops of this many pixels; the whole size means none.
+    `moved`: no two scenes of a thing are quite alike, which takes some times as many samples.
     `composed_from`: the share of the UNet's training after which composed scenes are shown.
     `sheet_minutes`: how often sample sheets are drawn while training.
     """
@@ -61,6 +62,7 @@ class Profile:
     sheet_minutes: float
     snr_gamma: float | None = None
     composed_from: float = 0.0
+    moved: bool = True
 
 
 ALL_STYLES = ("3d", "flat", "cartoon", "line", "pixel")
@@ -109,11 +111,12 @@ PROFILES: Mapping[str, Profile] = {
         judge_width=24,
         vae=Plan(batch=4, peak=1e-3, minutes=60, decay_from=0.5),
         text=Plan(batch=64, peak=1e-3, minutes=4),
-        unet=Plan(batch=16, peak=5e-4, steps=16_500, warmup=200, ema=0.998),
+        unet=Plan(batch=16, peak=5e-4, steps=33_000, warmup=200, ema=0.998),
         judge=Plan(batch=32, peak=2e-3, steps=2500, decay_from=0.3),
         workers=2,
         sheet_minutes=15,
         composed_from=1.0,
+        moved=False,
     ),
     "tiny": Profile(
         size=64,

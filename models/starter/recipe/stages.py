@@ -149,7 +149,7 @@ def encode_pool(shop: Workshop) -> None:
     icons = shop.icons()
     vae = load_vae(shop, shop.part("vae"))
     scenes = pool.make_scenes(icons, shop.profile.scenes, composed=shop.profile.composed)
-    pool.save_latents(pool.make_latents(scenes, icons, vae), path)
+    pool.save_latents(pool.make_latents(scenes, icons, vae, moved=shop.profile.moved), path)
 
 
 def train_unet(shop: Workshop) -> bool:
