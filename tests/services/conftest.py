@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from webui.core.errors import ModelFileError
-from webui.core.events import ModelFiles
+from webui.core.events import ModelFiles, UpscalerFile
 from webui.core.request import GenerationRequest
 from webui.services.hub import EventHub
 from webui.services.images import ImageStore
@@ -37,6 +37,9 @@ class AnyModel:
 
     def embeddings_folders(self) -> tuple[str, ...]:
         return ("/nowhere/embeddings",)
+
+    def upscaler_files(self, *names: str) -> dict[str, UpscalerFile]:
+        return {}
 
     def hash_of(self, name: str) -> str | None:
         return "0123456789"

@@ -5,8 +5,10 @@ import io
 import pytest
 from PIL import Image
 
+from webui.core.enlarging import Enlarging
 from webui.core.errors import InvalidRequest
-from webui.services.extras import Enlarging, check_upscaler, enlarge, png_with
+from webui.core.validation import Names
+from webui.services.extras import check_upscaler, enlarge, png_with
 
 
 @pytest.fixture
@@ -57,7 +59,7 @@ def test_what_would_be_too_large_is_refused(halves):
         with pytest.raises(InvalidRequest):
             enlarge(halves.resize((4000, 10)), wish)
     with pytest.raises(InvalidRequest):
-        check_upscaler("ESRGAN", "upscaler_1")
+        check_upscaler("ESRGAN", "upscaler_1", Names())
 
 
 def test_the_file_says_what_it_was_and_what_was_done():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -93,6 +94,9 @@ def test_what_cannot_be_used_is_told_and_not_offered(tmp_path):
         "page": "error.content_html",
         "cut": "error.content_truncated",
     }
+    # Among upscalers a pickle is as good as any; the process that opens it tells.
+    assert [entry.name for entry in found.upscalers()] == ["x4"]
+    assert found.offered().known("upscalers", "X4.pth") == "x4"
     with pytest.raises(InvalidRequest) as caught:
         complete({"checkpoint": "old"}, found.offered())
     assert caught.value.message.key == "error.model_pickle"
@@ -141,6 +145,8 @@ def test_a_hash_is_kept_between_runs_and_names_a_model(tmp_path, monkeypatch):
     again = library(models, memory=memory)
     entry = again.entry("a")
     assert again.known_hash(entry) == digest
+    whole = hashlib.sha256((models / "a.safetensors").read_bytes()).hexdigest()
+    assert (again.sha256_of(entry), whole[:10]) == (whole, digest)
     assert title_of(entry, digest) == f"a.safetensors [{digest}]"
     for written in (digest, f"other.ckpt [{digest}]", f"other [{digest.upper()}]"):
         assert complete({"checkpoint": written}, again.offered()).checkpoint == "a"

@@ -25,6 +25,7 @@ from webui.core.request import (
     SAME,
     GenerationRequest,
 )
+from webui.core.tile_grid import tile_problems
 
 TITLE = re.compile(r"(.*\S)\s*\[([0-9a-fA-F]{8,64})\]")
 
@@ -38,6 +39,7 @@ SHOWN_CHARACTERS = 60
 class Names:
     """The names that a request may use here and now; the first checkpoint is the default.
 
+    `upscalers`: models that enlarge pictures, beside the upscalers of the catalogue.
     `aliases`: by the menu that offers the names, other names in lower case, and which is meant.
     `refused`: why models that are there cannot be used.
     """
@@ -47,6 +49,7 @@ class Names:
     vaes: tuple[str, ...] = ()
     aliases: Mapping[str, Mapping[str, str]] = of_dataclass(default_factory=dict)
     refused: Mapping[str, Message] = of_dataclass(default_factory=dict)
+    upscalers: tuple[str, ...] = ()
 
     def known(self, source: str, written: str) -> str | None:
         """The offered name that is meant, also by another name, as "a/b.safetensors [hash]".
@@ -61,6 +64,11 @@ class Names:
         slashed = (text.replace("\\", "/").casefold() for text in tries)
         return next((others[text] for text in slashed if text in others), None)
 
+    def of_pictures(self) -> tuple[str, ...]:
+        """The upscalers that take pictures, "None" first."""
+        rows = self.catalogue.upscalers.values()
+        return (*(spec.name for spec in rows if not spec.latent), *self.upscalers)
+
     def offered(self, source: str) -> tuple[str, ...]:
         """All values that a menu offers; `source` is the parameter's `choices`."""
         lists: Mapping[str, tuple[str, ...]] = {
@@ -68,7 +76,8 @@ class Names:
             "schedules": (AUTOMATIC, *self.catalogue.schedules),
             "checkpoints": self.checkpoints,
             "vaes": (AUTOMATIC, *self.vaes),
-            "upscalers": tuple(self.catalogue.upscalers),
+            "upscalers": (*self.catalogue.upscalers, *self.upscalers),
+            "picture_upscalers": self.of_pictures(),
         }
         return lists.get(source) or FIXED_CHOICES.get(source, ())
 
@@ -109,6 +118,7 @@ def complete(
     if request is not None:
         problems += hires_problems(request)
         problems += picture_problems(request)
+        problems += tile_problems(request)
         problems += _sigma_problems(request)
     if problems or request is None:
         raise InvalidRequest(*problems)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,16 +20,23 @@ from webui.core.request import GenerationRequest
 from webui.engine.bundle import ModelBundle
 from webui.engine.latents import Pixels, decode, encode, latent_shape
 from webui.engine.resolve import resolve
+from webui.engine.upscale import Enlarge
+
+NO_MODELS: Mapping[str, Enlarge] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
 class Enlarger:
-    """Enlarges what the bundle `source` drew, for the bundle `goal` to go on with."""
+    """Enlarges what the bundle `source` drew, for the bundle `goal` to go on with.
+
+    enlarge: of the form that `webui.engine.upscale` gives for the kind that `spec` tells.
+    """
 
     source: ModelBundle
     goal: ModelBundle
     spec: UpscalerSpec
     size: HiresSize
+    enlarge: Callable[..., Any]
 
     def latents(self, latents: Tensor, on_picture: Callable[[int], None]) -> Tensor:
         """(B, C, h, w) to (B, C, h', w') of the target size.
@@ -51,11 +60,11 @@ class Enlarger:
 
     def _scaled(self, latents: Tensor) -> Tensor:
         _, height, width = latent_shape(self.goal, *self.size.enlarged)
-        scaled: Tensor = resolve(self.spec.target)(latents, (width, height))
+        scaled: Tensor = self.enlarge(latents, (width, height))
         return self._cut(scaled)
 
     def _redrawn(self, picture: Pixels) -> Tensor:
-        return encode(self.goal, resolve(self.spec.target)(picture, self.size.enlarged))
+        return encode(self.goal, self.enlarge(picture, self.size.enlarged))
 
     def _cut(self, latents: Tensor) -> Tensor:
         """Cuts off what reaches beyond the target, alike on both sides."""
@@ -65,20 +74,30 @@ class Enlarger:
 
 
 def enlarger(
-    source: ModelBundle, goal: ModelBundle, request: GenerationRequest, catalogue: Catalogue
+    source: ModelBundle,
+    goal: ModelBundle,
+    request: GenerationRequest,
+    catalogue: Catalogue,
+    models: Mapping[str, Enlarge] = NO_MODELS,
 ) -> Enlarger:
     """The request's way from the first pass to the second.
 
+    models: upscalers of pictures by name, beside the catalogue's.
+
     Raises:
-        InkstoneError: for an upscaler that the catalogue does not know.
+        InkstoneError: for an upscaler that nobody knows.
     """
-    spec = catalogue.upscalers.get(request.hires_upscaler)
-    if spec is None:
+    way = models.get(request.hires_upscaler)
+    if way is not None:
+        spec = UpscalerSpec(request.hires_upscaler, "")
+        return Enlarger(source, goal, spec, hires_size(request), way)
+    found = catalogue.upscalers.get(request.hires_upscaler)
+    if found is None:
         near = next(iter(catalogue.upscalers), "")
         raise InkstoneError(
             "error.unknown_name", field="hires_upscaler", got=request.hires_upscaler, near=near
         )
-    return Enlarger(source, goal, spec, hires_size(request))
+    return Enlarger(source, goal, found, hires_size(request), resolve(found.target))
 
 
 def finished_picture(request: GenerationRequest, images: Mapping[str, bytes]) -> Pixels:

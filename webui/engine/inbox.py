@@ -6,14 +6,23 @@ import threading
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 
-from webui.core.events import CancelJob, Preload, RunJob, SkipPictures, Stop, Unload, WorkerCommand
+from webui.core.events import (
+    CancelJob,
+    Preload,
+    RunJob,
+    SkipPictures,
+    Stop,
+    Unload,
+    Upscale,
+    WorkerCommand,
+)
 
 
 class Inbox:
     """Reads commands beside the drawing, so that "cancel" and "skip" are seen in mid-job."""
 
     def __init__(self, connection: Connection) -> None:
-        self.commands: SimpleQueue[Preload | RunJob | Unload | Stop] = SimpleQueue()
+        self.commands: SimpleQueue[Preload | RunJob | Upscale | Unload | Stop] = SimpleQueue()
         self._connection = connection
         self._lock = threading.Lock()
         self._waiting: set[str] = set()
@@ -59,6 +68,6 @@ class Inbox:
             elif isinstance(command, SkipPictures):
                 self._skipped |= {command.job_id} & self._waiting
             else:
-                if isinstance(command, RunJob):
+                if isinstance(command, (RunJob, Upscale)):
                     self._waiting.add(command.job_id)
                 self.commands.put(command)

@@ -26,6 +26,7 @@ from webui.engine.preview import Preview, fit_preview
 from webui.engine.single_file.reading import Progress
 from webui.engine.taesd import load_taesd
 from webui.engine.text_encoder import PromptEncoder
+from webui.engine.upscaling.upscaler import Upscalers
 
 log = logging.getLogger(__name__)
 
@@ -67,12 +68,13 @@ class Model:
 class Models:
     """The models used last, at most `KEPT`. One that cannot be loaded displaces none.
 
-    `embeddings` are those that prompts of all of them may name.
+    `embeddings` are those that prompts of all of them may name. `upscalers` go when room is made.
     """
 
     def __init__(self, device: Device, level: MemoryLevel = "auto") -> None:
         self.embeddings = Embeddings()
         self.memory = Memory(device, level)
+        self.upscalers = Upscalers(self.memory)
         self._device = device
         self._held: OrderedDict[ModelFiles, Model] = OrderedDict()
 
@@ -113,6 +115,7 @@ class Models:
         """Forgets all other models and gives their memory back."""
         for files in [files for files in self._held if files not in needed]:
             del self._held[files]
+        self.upscalers.forget()  # read again in a moment
         gc.collect()
         release_memory(self._device)
 

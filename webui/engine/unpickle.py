@@ -32,7 +32,7 @@ WITHOUT_MEANING = (
 )
 """What trainers left in checkpoints beside the weights. Each becomes a `Nothing`."""
 
-TABLES = ("state_dict", "params_ema", "params", "model")
+TABLES = ("state_dict", "model_state_dict", "params_ema", "params-ema", "params", "model", "net")
 """Under which names files keep their weights, the first that is there."""
 
 LONGEST_REASON = 300

@@ -7,6 +7,8 @@ their own kind in that very size.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from PIL import Image
 from torch import Tensor
@@ -15,6 +17,7 @@ from torch.nn.functional import interpolate
 from webui.engine.latents import Pixels
 
 Size = tuple[int, int]
+Enlarge = Callable[[Pixels, Size], Pixels]
 
 
 def latent_bilinear(latents: Tensor, size: Size) -> Tensor:

@@ -22,6 +22,7 @@ from webui.core.events import (
     RunJob,
     Stop,
     Unload,
+    Upscale,
     WorkerEvent,
     WorkerReady,
 )
@@ -30,9 +31,10 @@ from webui.engine.device import Device, choose_device
 from webui.engine.faults import message_of
 from webui.engine.inbox import Inbox
 from webui.engine.models import Models, load_all
-from webui.engine.pipeline import generate
+from webui.engine.pipeline import Picture, generate
 from webui.engine.progress import JobWatcher
 from webui.engine.single_file.reading import Progress
+from webui.engine.upscaling.finished import enlarge_finished, enlarged_alpha, opened
 
 NICENESS = 5
 """How far a worker that draws on the CPU steps back behind the server and the browser."""
@@ -122,11 +124,14 @@ class Worker:
             self.announced = files
             self.send(ModelLoaded(files.checkpoint, time.monotonic() - started))
 
-    def _run(self, job: RunJob) -> None:
+    def _run(self, job: RunJob | Upscale) -> None:
         error = None
         outcome: Outcome = "done"
         try:
-            self._draw(job)
+            if isinstance(job, Upscale):
+                self._enlarge(job)
+            else:
+                self._draw(job)
         except Cancelled:
             outcome = "cancelled"
         except ConnectionError:  # the pipe is closed, so there is nobody to tell
@@ -136,7 +141,7 @@ class Worker:
             outcome, error = "failed", message_of(fault)
         self.inbox.finish(job.job_id)
         if error is not None and error.key == "error.out_of_memory":
-            self.models.keep_only([job.files])
+            self.models.keep_only([job.files] if isinstance(job, RunJob) else [])
         self.send(JobFinished(job.job_id, outcome, error))
 
     def _draw(self, job: RunJob) -> None:
@@ -154,5 +159,15 @@ class Worker:
             encoder=model.encoder,
             others={name: (other.bundle, other.encoder) for name, other in others.items()},
             images=job.images,
+            upscalers=self.models.upscalers.ways(job.upscalers, watcher.on_tile),
             catalogue=self.catalogue,
         )
+
+    def _enlarge(self, job: Upscale) -> None:
+        watcher = JobWatcher(job.job_id, self.inbox, self.send)
+        watcher.on_phase("upscale", 0)
+        picture, alpha = opened(job.picture)
+        files = self.models.upscalers.ways(job.upscalers, watcher.on_tile)
+        larger = enlarge_finished(picture, job.wish, files, self.catalogue)
+        seen = enlarged_alpha(alpha, job.wish) if alpha else None
+        watcher.on_picture(Picture(0, job.seed, larger, alpha=seen))

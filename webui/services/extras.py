@@ -1,102 +1,124 @@
-"""Finished pictures made larger, outside of any generation."""
+"""Finished pictures made larger, outside of any generation.
+
+What Pillow can do is done at once; what needs a model is a job like all others.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from webui.core.enlarging import (
+    LARGEST_FACTOR,
+    LARGEST_SIDE,
+    NONE,
+    Enlarging,
+    Size,
+    enlarged_size,
+    postprocessing,
+)
 from webui.core.errors import InvalidRequest, Message
 from webui.core.infotext import legible
-from webui.core.validation import shorten
+from webui.core.picture_fields import PICTURES
+from webui.core.request import GenerationRequest
+from webui.core.validation import Names, complete, shorten
 from webui.services.picture_files import COMPRESSION, PARAMETERS_CHUNK
 
-NONE = "None"
 RESAMPLING: Mapping[str, Image.Resampling] = MappingProxyType(
     {"Lanczos": Image.Resampling.LANCZOS, "Nearest": Image.Resampling.NEAREST}
 )
 """The upscalers that need no model."""
 
-UPSCALERS = (NONE, *RESAMPLING)
-LARGEST_SIDE = 16_384
-LARGEST_FACTOR = 8.0
-MEGAPIXEL = 2**20
-MOST_PIXELS = 64 * MEGAPIXEL
+RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "factor": (1, LARGEST_FACTOR),
+        "width": (1, LARGEST_SIDE),
+        "height": (1, LARGEST_SIDE),
+        "visibility": (0, 1),
+    }
+)
+"""What may be asked for, by the entry of `asked`."""
 
 
-@dataclass(frozen=True)
-class Enlarging:
-    """What is to be done with a picture.
+def asked(entries: Mapping[str, Any], names: Names) -> Enlarging:
+    """What these entries ask for: those of `RANGES`, `mode`, `crop`, `upscaler_1`, `upscaler_2`.
 
-    `mode`: by `factor`, or until it covers `width` x `height`, of which `crop` keeps the middle.
-    `second` is blended over `first` with the share `visibility`. Sizes are in pixels.
+    Raises:
+        InvalidRequest: a number is out of its range, or nobody knows an upscaler; by entry.
     """
+    problems = [
+        Message("error.range", {"got": entries[name], "low": low, "high": high}, name)
+        for name, (low, high) in RANGES.items()
+        if not low <= entries[name] <= high
+    ]
+    if problems:
+        raise InvalidRequest(*problems)
+    first, second = (check_upscaler(entries[n], n, names) for n in ("upscaler_1", "upscaler_2"))
+    if first == NONE:
+        raise InvalidRequest(Message("error.extras_nothing", {}, "upscaler_1"))
+    fields = ("mode", "factor", "width", "height", "crop", "visibility")
+    return Enlarging(**{name: entries[name] for name in fields}, first=first, second=second)
 
-    mode: Literal["factor", "size"] = "factor"
-    factor: float = 2.0
-    width: int = 512
-    height: int = 512
-    crop: bool = True
-    first: str = NONE
-    second: str = NONE
-    visibility: float = 0.0
 
-
-def check_upscaler(name: str, field: str) -> str:
+def check_upscaler(name: str, field: str, names: Names) -> str:
     """The upscaler's name as it is offered.
 
     Raises:
-        InvalidRequest: there is none of that name.
+        InvalidRequest: there is none of that name that takes pictures.
     """
-    found = next((known for known in UPSCALERS if known.casefold() == name.casefold()), None)
-    if found is None:
-        values = {"got": shorten(name), "choices": ", ".join(UPSCALERS)}
+    offered = names.of_pictures()
+    found = names.known("upscalers", name) or next(
+        (known for known in offered if known.casefold() == name.casefold()), None
+    )
+    if found not in offered:
+        values = {"got": shorten(name), "choices": ", ".join(offered)}
         raise InvalidRequest(Message("error.choice", values, field))
-    return found
+    return str(found)
 
 
-def enlarged_size(size: tuple[int, int], wish: Enlarging) -> tuple[int, int]:
-    """(width, height) in pixels before anything is cut off.
+def needs_worker(wish: Enlarging) -> bool:
+    """Whether a model takes part."""
+    return any(name not in RESAMPLING for name in wish.upscalers)
 
-    Raises:
-        InvalidRequest: it would be too large.
-    """
-    width, height = size
-    factor = wish.factor
-    if wish.mode == "size":
-        factor = max(wish.width / width, wish.height / height)
-    wide, high = max(1, round(width * factor)), max(1, round(height * factor))
-    if max(wide, high) > LARGEST_SIDE or wide * high > MOST_PIXELS:
-        values = {"got": f"{wide}x{high}", "side": LARGEST_SIDE, "high": MOST_PIXELS // MEGAPIXEL}
-        field = "upscaling_resize_w" if wish.mode == "size" else "upscaling_resize"
-        raise InvalidRequest(Message("error.extras_size", values, field))
-    return wide, high
+
+def made_of(values: Mapping[str, Any], names: Names) -> GenerationRequest:
+    """What a picture was made of, by what was read from it; what is not usable plays no part."""
+    known = {
+        name: value
+        for name, value in values.items()
+        if name not in (*PICTURES, "first_pass", "tile_upscale", "batch_size", "batch_count")
+    }
+    try:
+        return complete({"seed": 0, **known}, names)
+    except InvalidRequest:
+        return GenerationRequest()
 
 
 def enlarge(image: Image.Image, wish: Enlarging) -> Image.Image:
-    """The picture, larger. Without a first upscaler it stays as it is, as users know it.
+    """The picture, larger, without a model. Without an upscaler it stays as it is.
 
     Raises:
         InvalidRequest: it would be too large.
     """
-    if wish.first == NONE:
+    if not wish.upscalers:
         return image
     target = enlarged_size(image.size, wish)
-    result = image.resize(target, RESAMPLING[wish.first])
-    if wish.second != NONE and wish.visibility > 0:
-        other = image.resize(target, RESAMPLING[wish.second])
+    result, *others = (image.resize(target, RESAMPLING[name]) for name in wish.upscalers)
+    for other in others:
         result = Image.blend(result, other, wish.visibility)
-    return _middle(result, wish) if wish.mode == "size" and wish.crop else result
+    return _middle(result, wish.kept)
 
 
-def _middle(image: Image.Image, wish: Enlarging) -> Image.Image:
-    left, top = (image.width - wish.width) // 2, (image.height - wish.height) // 2
-    return image.crop((left, top, left + wish.width, top + wish.height))
+def _middle(image: Image.Image, size: Size | None) -> Image.Image:
+    if size is None:
+        return image
+    left, top = (image.width - size[0]) // 2, (image.height - size[1]) // 2
+    return image.crop((left, top, left + size[0], top + size[1]))
 
 
 def png_with(image: Image.Image, infotext: str, wish: Enlarging) -> bytes:
@@ -105,19 +127,7 @@ def png_with(image: Image.Image, infotext: str, wish: Enlarging) -> bytes:
     if infotext:
         info.add_text(PARAMETERS_CHUNK, legible(infotext))
     if wish.first != NONE:
-        info.add_text("postprocessing", _about(wish))
+        info.add_text("postprocessing", postprocessing(wish))
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=info, compress_level=COMPRESSION)
     return buffer.getvalue()
-
-
-def _about(wish: Enlarging) -> str:
-    """Entries that users of stable-diffusion-webui know."""
-    by = {"Postprocess upscale by": wish.factor}
-    to = {"Postprocess upscale to": f"{wish.width}x{wish.height}"}
-    entries: dict[str, object] = {**(to if wish.mode == "size" else by)}
-    entries["Postprocess upscaler"] = wish.first
-    if wish.second != NONE and wish.visibility > 0:
-        entries["Postprocess upscaler 2"] = wish.second
-        entries["Postprocess upscaler 2 visibility"] = wish.visibility
-    return ", ".join(f"{key}: {value}" for key, value in entries.items())

@@ -6,12 +6,13 @@ from typing import Any
 
 from webui.services.conversions import convertible
 from webui.services.library.entries import Item, ModelEntry, VaeEntry
+from webui.services.library.upscalers import UpscalerEntry
 from webui.services.library.walk import legible
 from webui.services.models import ModelLibrary, title_of
 
 
 def library_view(library: ModelLibrary) -> dict[str, Any]:
-    """Checkpoints and VAEs in the order of the menus, then all other files.
+    """Checkpoints, VAEs and upscalers in the order of the menus, then all other files.
 
     `hash` is null until it was computed; a list waits for none. Messages have no text yet.
     """
@@ -19,6 +20,7 @@ def library_view(library: ModelLibrary) -> dict[str, Any]:
     return {
         "checkpoints": [_checkpoint(library, entry) for entry in shelf.checkpoints.values()],
         "vaes": [_vae(library, entry) for entry in shelf.vaes.values()],
+        "upscalers": [_upscaler(entry) for entry in shelf.upscalers.values()],
         "others": [_item(item) for item in shelf.items],
     }
 
@@ -40,6 +42,17 @@ def _checkpoint(library: ModelLibrary, entry: ModelEntry) -> dict[str, Any]:
 
 def _vae(library: ModelLibrary, entry: VaeEntry) -> dict[str, Any]:
     return {**_listed(library, entry), "families": list(entry.families)}
+
+
+def _upscaler(entry: UpscalerEntry) -> dict[str, Any]:
+    """`architecture` and `scale` are null where only loading tells."""
+    return {
+        "name": entry.name,
+        "path": str(entry.path),
+        "architecture": entry.architecture or None,
+        "scale": entry.scale or None,
+        "size": entry.size,
+    }
 
 
 def _listed(library: ModelLibrary, entry: ModelEntry | VaeEntry) -> dict[str, Any]:

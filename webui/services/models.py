@@ -13,7 +13,7 @@ from pathlib import Path
 
 from webui.core.catalogue import AUTOMATIC, BUILTIN
 from webui.core.errors import ModelFileError
-from webui.core.events import ModelFiles
+from webui.core.events import ModelFiles, UpscalerFile
 from webui.core.validation import Names
 from webui.services.embeddings import EmbeddingEntry, EmbeddingShelf
 from webui.services.library.entries import LATENT_FACTOR, ModelEntry, VaeEntry
@@ -21,6 +21,7 @@ from webui.services.library.hashes import Hashes
 from webui.services.library.places import embedding_folders
 from webui.services.library.scan import Scanner
 from webui.services.library.shelf import Shelf
+from webui.services.library.upscalers import UpscalerEntry, aliases_of
 
 __all__ = ["LATENT_FACTOR", "ModelEntry", "ModelLibrary", "VaeEntry"]
 
@@ -85,8 +86,36 @@ class ModelLibrary:
         aliases = {
             "checkpoints": _aliases(shelf.checkpoints, self._hashes),
             "vaes": _aliases(shelf.vaes, self._hashes),
+            "upscalers": aliases_of(shelf.upscalers),
+            "picture_upscalers": aliases_of(shelf.upscalers, latent=False),
         }
-        return Names(BUILTIN, tuple(shelf.checkpoints), tuple(shelf.vaes), aliases, shelf.refused)
+        return Names(
+            BUILTIN,
+            tuple(shelf.checkpoints),
+            tuple(shelf.vaes),
+            aliases,
+            shelf.refused,
+            tuple(shelf.upscalers),
+        )
+
+    def upscalers(self) -> tuple[UpscalerEntry, ...]:
+        """The models that enlarge pictures."""
+        return tuple(self._scanner.shelf().upscalers.values())
+
+    def upscaler_files(self, *names: str) -> dict[str, UpscalerFile]:
+        """Where a worker finds those of the upscalers that are models, by name.
+
+        Raises:
+            ModelFileError: one is not there any more.
+        """
+        wanted = [name for name in dict.fromkeys(names) if name not in BUILTIN.upscalers]
+        shelf = self._scanner.shelf()
+        if any(name not in shelf.upscalers for name in wanted):
+            shelf = self._scanner.shelf(whole=True, anew=True)
+        for name in wanted:
+            if name not in shelf.upscalers:
+                raise _gone(shelf, name, "upscaler")
+        return {name: shelf.upscalers[name].file for name in wanted}
 
     def entry(self, name: str, field: str = "checkpoint") -> ModelEntry:
         """The checkpoint of that name; `field` is the one that names it, for the message.
@@ -147,6 +176,11 @@ class ModelLibrary:
         """The hash of a model if it was computed before; asks for none."""
         weights = entry.weights
         return self._hashes.known(weights) if weights else None
+
+    def sha256_of(self, entry: ModelEntry | VaeEntry) -> str | None:
+        """The whole SHA-256 of a model's weights if it is known, or soon found out."""
+        weights = entry.weights
+        return self._hashes.whole(weights) if weights else None
 
     def close(self) -> None:
         """Ends the background threads."""

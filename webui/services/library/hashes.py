@@ -1,4 +1,4 @@
-"""The hashes that people know models by: the first ten digits of a file's SHA-256."""
+"""The hashes that people know models by: a file's SHA-256, and its first ten digits."""
 
 from __future__ import annotations
 
@@ -31,6 +31,20 @@ class Hashes:
 
     def of(self, path: Path) -> str | None:
         """The hash of a file; None while a large one is read in the background, or without one."""
+        return _short(self._digest(path))
+
+    def whole(self, path: Path) -> str | None:
+        """All 64 digits where they are known or quickly found out; reads no large file."""
+        digest = self._kept(path) or ""
+        if len(digest) <= DIGITS:  # unknown, or kept by an earlier version
+            digest = self._of_small(path) or ""
+        return digest or None
+
+    def known(self, path: Path) -> str | None:
+        """The hash of a file if it was computed before."""
+        return _short(self._kept(path))
+
+    def _digest(self, path: Path) -> str | None:
         try:
             status = path.stat()
         except OSError:
@@ -43,8 +57,14 @@ class Hashes:
             self._ask(path, stamp)
         return known or None
 
-    def known(self, path: Path) -> str | None:
-        """The hash of a file if it was computed before."""
+    def _of_small(self, path: Path) -> str | None:
+        try:
+            status = path.stat()
+        except OSError:
+            return None
+        return self._compute(path, stamp_of(status)) if status.st_size <= SMALL_FILE else None
+
+    def _kept(self, path: Path) -> str | None:
         try:
             return self._known.get(path, stamp_of(path.stat())) or None
         except OSError:
@@ -88,7 +108,11 @@ class Hashes:
                 return ""
         except OSError:
             return ""
-        found = digest.hexdigest()[:DIGITS]
+        found = digest.hexdigest()
         self._known.put(path, stamp, found)
         self._known.save()
         return found
+
+
+def _short(digest: str | None) -> str | None:
+    return digest[:DIGITS] if digest else None

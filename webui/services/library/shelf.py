@@ -18,6 +18,7 @@ from webui.core.model_files.recognition import (
 )
 from webui.services.library.entries import Item, ModelEntry, VaeEntry
 from webui.services.library.places import ANYTHING, CHECKPOINTS, OWN_FOLDERS, VAES
+from webui.services.library.upscalers import UpscalerEntry, upscaler_entry
 from webui.services.library.walk import Candidate
 
 STARTER = "starter"
@@ -35,11 +36,13 @@ MakeEntry = Callable[[Candidate, Recognition, str], ModelEntry]
 class Shelf:
     """The library at one moment. `checkpoints` and `vaes` are in the order of the menus.
 
-    `items`: all other files. `refused`: why a name that one might ask for cannot be used.
+    `upscalers`: models that enlarge. `items`: all other files. `refused`: why a name that one
+    might ask for cannot be used.
     """
 
     checkpoints: Mapping[str, ModelEntry] = field(default_factory=dict)
     vaes: Mapping[str, VaeEntry] = field(default_factory=dict)
+    upscalers: Mapping[str, UpscalerEntry] = field(default_factory=dict)
     items: tuple[Item, ...] = ()
     refused: Mapping[str, Message] = field(default_factory=dict)
 
@@ -48,9 +51,14 @@ def sort(judged: Collection[tuple[Candidate, Verdict]], make: MakeEntry) -> Shel
     """Puts everything where it belongs and gives it a name of its own."""
     checkpoints: dict[str, ModelEntry] = {}
     vaes: dict[str, VaeEntry] = {}
+    upscalers: dict[str, UpscalerEntry] = {}
     items: list[Item] = []
     for candidate, verdict in sorted(judged, key=_precedence):
+        upscaler = upscaler_entry(candidate, verdict, upscalers)
         problem = problem_of(candidate, verdict)
+        if upscaler and (problem is None or upscaler.at_home):
+            upscalers[upscaler.name] = upscaler
+            continue
         kind = verdict.kind if isinstance(verdict, Recognition) else "unknown"
         families = verdict.families if isinstance(verdict, Recognition) else ()
         if problem is None and isinstance(verdict, Recognition):
@@ -71,6 +79,7 @@ def sort(judged: Collection[tuple[Candidate, Verdict]], make: MakeEntry) -> Shel
     return Shelf(
         {entry.name: entry for entry in ordered},
         {name: vaes[name] for name in sorted(vaes, key=str.casefold)},
+        {name: upscalers[name] for name in sorted(upscalers, key=str.casefold)},
         tuple(items),
         {name: why for name, why in refused.items() if name not in checkpoints},
     )

@@ -14,6 +14,7 @@ from webui.core.errors import Message
 from webui.services.library.places import (
     ANYTHING,
     CHECKPOINTS,
+    OWN_FOLDERS,
     VAES,
     Realm,
     purpose_of,
@@ -25,7 +26,9 @@ CONFIG = "config.json"
 SAFE_SUFFIXES = frozenset({".safetensors", ".sft"})
 PICKLE_SUFFIXES = frozenset({".ckpt", ".pt", ".pth", ".bin", ".gguf"})
 """Suffixes of formats that are not read. They only promise what is in a file, so each is looked
-into, but only where checkpoints and VAEs are kept: upscalers and face models are full of them."""
+into, but only where checkpoints, VAEs and upscalers are kept: face models are full of them."""
+
+LOOKED_INTO = (ANYTHING, CHECKPOINTS, VAES, OWN_FOLDERS["upscaler"])
 
 PART_STEMS = ("diffusion_pytorch_model", "model.")
 PART_ENDS = (".safetensors", ".safetensors.index.json")
@@ -109,7 +112,7 @@ class _Walker:
     def _file(self, entry: os.DirEntry[str], base: Path, purpose: str, names: set[str]) -> None:
         stem, suffix = os.path.splitext(entry.name)
         wanted = SAFE_SUFFIXES
-        if purpose in (ANYTHING, CHECKPOINTS, VAES):
+        if purpose in LOOKED_INTO:
             wanted |= PICKLE_SUFFIXES
         if suffix.lower() not in wanted or stem.endswith(".safetensors.index"):
             return
