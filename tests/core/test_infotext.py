@@ -34,6 +34,7 @@ NAMES = {
     "samplers": [*BUILTIN.samplers],
     "schedules": ["Automatic", *BUILTIN.schedules],
     "upscalers": [*BUILTIN.upscalers],
+    "picture_upscalers": ["None", "Lanczos", 'odd: "name", with, commas'],
     "checkpoints": ["starter", 'odd: "name", with, commas', "模型", "a\rb", '"quoted"', " x "],
     "vaes": ["Automatic", "ft-mse, 840000"],
     **FIXED_CHOICES,
@@ -105,6 +106,7 @@ def test_what_matters_is_not_dropped():
         "init_image": "0" * 64, "mask": "1" * 64, "resize_mode": "Crop and resize",
         "image_cfg_scale": 2.0, "noise_multiplier": 0.9, "extra_noise": 0.1, "exact_steps": True,
         "color_correction": True, "background_color": "#123456", "mask_blur": 8,
+        "mask_blur_y": 0,
         "mask_mode": "Inpaint not masked", "masked_content": "fill", "masked_padding": 16,
         "inpaint_area": "Only masked", "mask_weight": 0.5, "mask_rounding": False,
         "soft_inpainting": True, "soft_schedule_bias": 2.0, "soft_preservation": 1.0,
@@ -114,8 +116,13 @@ def test_what_matters_is_not_dropped():
     }  # fmt: skip
     told = infotext.relevant(GenerationRequest(**begun))
     assert {name: told.get(name) for name in begun} == {**begun, **dict.fromkeys(PICTURES)}
+    tiles = {
+        "tile_upscale": True, "tile_upscaler": "Nearest", "tile_scale": 1.5, "tile_overlap": 32,
+    }  # fmt: skip
+    told = infotext.relevant(GenerationRequest(init_image="0" * 64, **tiles))
+    assert {name: told.get(name) for name in tiles} == tiles
     other = {"batch_size", "batch_count", "first_pass", "hires_width", "hires_height"}
-    assert varied.keys() | begun.keys() | other == PARAMETERS.keys()
+    assert varied.keys() | begun.keys() | tiles.keys() | other == PARAMETERS.keys()
     resized = request.model_copy(update={"hires_width": 1024})
     assert "Hires resize: 1024x0" in infotext.format(resized)
 

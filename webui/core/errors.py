@@ -6,6 +6,7 @@ the viewer's language; logs and the command line use the English catalogue.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,13 +24,21 @@ class Message:
     field: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The form in which messages are stored and sent."""
-        return {"key": self.key, "values": dict(self.values), "field": self.field}
+        """The form in which messages are stored and sent; it is always JSON."""
+        values = {name: _sendable(value) for name, value in self.values.items()}
+        return {"key": self.key, "values": values, "field": self.field}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Message:
         """The reverse of `to_json`."""
         return cls(data["key"], dict(data.get("values") or {}), data.get("field"))
+
+
+def _sendable(value: Any) -> Any:
+    """The value, or a text in its place where JSON or UTF-8 has nothing for it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 class InkstoneError(Exception):
@@ -86,6 +95,10 @@ class NotYet(InkstoneError):  # noqa: N818 - reads as what it is
 
 class DownloadError(InkstoneError):
     """Another server does not give what was asked for, or gives something else."""
+
+
+class Stopping(InkstoneError):  # noqa: N818 - reads as what it is
+    """The server stops, and whoever waits for an answer gets none."""
 
 
 class NotAllowed(InkstoneError):  # noqa: N818 - reads as what it is

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from webui.core.enlarging import Enlarging
 from webui.core.errors import Message
 from webui.core.model_files.recognition import Basis
 from webui.core.request import GenerationRequest
@@ -60,6 +61,27 @@ class LoadStep(JobEvent):
 
 
 @dataclass(frozen=True)
+class TileDone(JobEvent):
+    """A model that enlarges is through with `done` of `total` tiles of a picture."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class TilesBegun(JobEvent):
+    """Of picture `index` the tiles `first` to `last` of `total` are drawn now, counted from 1.
+
+    The steps that follow are theirs.
+    """
+
+    index: int
+    first: int
+    last: int
+    total: int
+
+
+@dataclass(frozen=True)
 class StepDone(JobEvent):
     """Step `step` of `steps` of the batch with these picture indices is done.
 
@@ -76,7 +98,8 @@ class StepDone(JobEvent):
 class PictureDone(JobEvent):
     """Picture `index` is finished: `rgb` holds height * width * 3 bytes, row by row.
 
-    `extra`: entries of the infotext that only the engine knows, such as "TI hashes".
+    `extra`: entries of the infotext that only the engine knows, such as "TI hashes". `alpha`:
+    height * width bytes of a picture that is not opaque everywhere.
     """
 
     index: int
@@ -85,6 +108,7 @@ class PictureDone(JobEvent):
     height: int
     rgb: bytes = field(repr=False)
     extra: Mapping[str, str] = field(default_factory=dict)
+    alpha: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -146,6 +170,15 @@ class ModelFiles:
 
 
 @dataclass(frozen=True)
+class UpscalerFile:
+    """A model that enlarges pictures. `stamp` changes when the file at `path` does."""
+
+    name: str
+    path: str
+    stamp: str = ""
+
+
+@dataclass(frozen=True)
 class Preload:
     """Load this model so that the first job finds it in memory."""
 
@@ -158,7 +191,7 @@ class RunJob:
 
     `others`: files of the further checkpoints that the request names, by their names. `images`:
     encoded pictures by the request field that refers to them. `embeddings`: the folders
-    of textual-inversion files.
+    of textual-inversion files. `upscalers`: the files of upscalers that the request names.
     """
 
     job_id: str
@@ -168,6 +201,21 @@ class RunJob:
     others: Mapping[str, ModelFiles] = field(default_factory=dict)
     images: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     embeddings: tuple[str, ...] = ()
+    upscalers: Mapping[str, UpscalerFile] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Upscale:
+    """Make a finished picture larger; `picture` is its file. `upscalers`: the files by name.
+
+    `seed`: what the picture is said to be made from.
+    """
+
+    job_id: str
+    wish: Enlarging
+    picture: bytes = field(repr=False)
+    seed: int = 0
+    upscalers: Mapping[str, UpscalerFile] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -194,4 +242,4 @@ class Stop:
     """End the worker process."""
 
 
-WorkerCommand = Preload | RunJob | CancelJob | SkipPictures | Unload | Stop
+WorkerCommand = Preload | RunJob | Upscale | CancelJob | SkipPictures | Unload | Stop

@@ -22,6 +22,7 @@ Group = Literal[
     "inpaint",
     "soft",
     "outpaint",
+    "tiles",
 ]
 
 
@@ -31,10 +32,10 @@ class Spec:
 
     `infotext`: the key in the saved text, None when the field has no key of its own there.
     `rest`: its name in the HTTP contract. `choices`: which list offers its values
-    ("samplers", "schedules", "checkpoints", "vaes", "upscalers", or one of the request's
-    FIXED_CHOICES). `step`: the step of its slider. `axis`: whether a grid may vary it. `group`:
-    the part of the form that it belongs to. `needs`: fields of which one must be on or filled
-    for this one to matter. `shown`: whether forms and command lines offer it.
+    ("samplers", "schedules", "checkpoints", "vaes", "upscalers", "picture_upscalers", or one of
+    the request's FIXED_CHOICES). `step`: the step of its slider. `axis`: whether a grid may vary
+    it. `group`: the part of the form that it belongs to. `needs`: fields of which one must be on
+    or filled for this one to matter. `shown`: whether forms and command lines offer it.
     """
 
     kind: Kind

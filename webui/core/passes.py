@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from webui.core.hires_size import hires_size
 from webui.core.request import GenerationRequest
+from webui.core.tile_fields import NOT_ENLARGED
 
 MOST_OF_THE_WAY = 0.999
 """A denoising strength of 1 counts as this: the picture's latents still take part."""
 
 
 def pass_steps(request: GenerationRequest) -> tuple[int, int]:
-    """Steps of the first and of the second pass; 0 for a pass that is left out."""
+    """Steps of the first and of the second pass; 0 for a pass that is left out.
+
+    With SD upscale the first pass is that of each tile.
+    """
     first = 0 if request.hires and request.first_pass else request.steps
     if request.init_image:
         first = steps_walked(request.steps, request.denoising_strength, exact=request.exact_steps)
@@ -36,6 +40,15 @@ def second_pass_cost(request: GenerationRequest) -> float:
         return 1.0
     width, height = hires_size(request).target
     return (width * height) / (request.width * request.height)
+
+
+def upscalers_of(request: GenerationRequest) -> tuple[str, ...]:
+    """The upscalers that the request needs, by name."""
+    tiles = request.tile_upscale and request.tile_upscaler != NOT_ENLARGED
+    return (
+        *((request.hires_upscaler,) if request.hires else ()),
+        *((request.tile_upscaler,) if tiles else ()),
+    )
 
 
 def further_models(request: GenerationRequest) -> dict[str, str]:

@@ -90,6 +90,11 @@ BackgroundColor = Annotated[
     _start("color", "Background color", "img2img_background_color", axis=False),
 ]
 MaskBlur = Annotated[int, Field(ge=0, le=64), _repaint("integer", "Mask blur", step=1)]
+MaskBlurDown = Annotated[
+    int | None,
+    Field(ge=0, le=64),
+    _repaint("integer", "Mask blur y", step=1, axis=False, shown=False),
+]
 Masking = Annotated[
     MaskMode, _repaint("choice", "Mask mode", "inpainting_mask_invert", choices="mask_modes")
 ]

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from webui.core.errors import Message
-from webui.core.picture_fields import GROWN
+from webui.core.picture_fields import GROWN, PICTURES
 from webui.core.request import GenerationRequest
 
 SMALLEST = 64
 """Pixels on a side that outpainting leaves to the start picture."""
+
+DIGITS = 64
+"""Characters of the name of an uploaded picture; finished ones have shorter names."""
+
+
+def uploads(request: GenerationRequest) -> dict[str, str]:
+    """The uploaded pictures that the request names, by field."""
+    named = {field: str(getattr(request, field)) for field in (*PICTURES, "first_pass")}
+    return {field: name for field, name in named.items() if len(name) == DIGITS}
 
 
 def inner_size(request: GenerationRequest) -> tuple[int, int]:

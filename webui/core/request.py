@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from webui.core import pass_fields as passes
 from webui.core import picture_fields as start
+from webui.core import tile_fields as tiles
 from webui.core.catalogue import AUTOMATIC
 from webui.core.parameters import Kind, Parameter, Spec, parameters_of
 from webui.core.pass_fields import MAX_PROMPT_CHARACTERS, Name, Prompt
@@ -63,7 +64,7 @@ def _guidance(kind: Kind, infotext: str, **row: Any) -> Spec:
 class GenerationRequest(BaseModel):
     """A job's whole description. Seeds are resolved (never -1), names are display names.
 
-    `seed` is the first picture's; picture i of `batch_size * batch_count` uses seed + i.
+    `seed` is the first picture's; picture i of `pictures` uses seed + i.
     `eta` None means the sampler's own default. `checkpoint` and `vae` are names of the model
     library, "Automatic" the VAE that belongs to the checkpoint. Sizes are in pixels.
 
@@ -76,6 +77,7 @@ class GenerationRequest(BaseModel):
     `init_image`, `mask`: pictures by their content, see `webui.core.picture_fields`. The start
     picture is brought to `width` x `height` less the borders that are added by outpainting; with
     "Only masked" it keeps its own size, and the painted part is drawn at `width` x `height`.
+    `mask_blur_y` is the blur over the mask's height where it differs from the one over its width.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -203,6 +205,7 @@ class GenerationRequest(BaseModel):
     # The part of it that is painted.
     mask: start.Mask = ""
     mask_blur: start.MaskBlur = 4
+    mask_blur_y: start.MaskBlurDown = None
     mask_mode: start.Masking = "Inpaint masked"
     masked_content: start.Content = "original"
     inpaint_area: start.Area = "Whole picture"
@@ -223,6 +226,12 @@ class GenerationRequest(BaseModel):
     outpaint_up: start.BorderUp = 0
     outpaint_down: start.BorderDown = 0
 
+    # The picture enlarged and drawn anew in tiles of `width` x `height`.
+    tile_upscale: tiles.TileUpscale = False
+    tile_upscaler: tiles.TileUpscaler = "Lanczos"
+    tile_scale: tiles.TileScale = 2.0
+    tile_overlap: tiles.TileOverlap = 64
+
     @property
     def repaints(self) -> bool:
         """Whether only a part of the start picture is painted: under a mask, or around it."""
@@ -230,8 +239,8 @@ class GenerationRequest(BaseModel):
 
     @property
     def pictures(self) -> int:
-        """How many pictures the job makes."""
-        return self.batch_size * self.batch_count
+        """How many pictures the job makes; with SD upscale batches are of a picture's tiles."""
+        return self.batch_count * (1 if self.tile_upscale else self.batch_size)
 
     @field_validator(
         "prompt", "negative_prompt", "hires_prompt", "hires_negative_prompt", mode="before"

@@ -94,6 +94,29 @@ def compare(
         yield compare_request(bundle, pipeline, request, runs)
 
 
+def drawing_timer(folder: Path, *, width: int, height: int) -> Callable[[], float]:
+    """Our loop alone: each call draws the same picture of 20 steps and gives its seconds.
+
+    Raises:
+        ModelFileError: if the model cannot be loaded.
+    """
+    bundle = load_bundle(folder, choose_device())
+    request = GenerationRequest(
+        prompt="a red apple",
+        sampler="Euler",
+        steps=20,
+        width=width,
+        height=height,
+        cfg_scale=5.0,
+        seed=1,
+    )
+
+    def draw() -> None:
+        generate(bundle, request)
+
+    return lambda: seconds(draw)
+
+
 def load_theirs(folder: Path, device: Device) -> StableDiffusionPipeline:
     """The pipeline of diffusers, set up as its documentation does."""
     pipeline = StableDiffusionPipeline.from_pretrained(

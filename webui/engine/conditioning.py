@@ -251,11 +251,12 @@ class TextDenoiser:
 
     def _shown(self, asked: Sequence[Question]) -> Tensor | None:
         """What the model is shown beside each latent of a call, for all alike or one by one."""
-        if self._beside is None or not any(one.blind for one in asked):
+        alike = self._beside is None or len(self._beside) == 1
+        if self._beside is None or (alike and not any(one.blind for one in asked)):
             return self._beside
-        nothing = torch.zeros_like(self._beside)
-        shown = torch.cat([nothing if one.blind else self._beside for one in asked])
-        return shown.repeat_interleave(self._pictures, dim=0)
+        each = self._beside.expand(self._pictures, -1, -1, -1)
+        nothing = torch.zeros_like(each)
+        return torch.cat([nothing if one.blind else each for one in asked])
 
     def _make_room(self, tokens: int) -> None:
         held = sum(size for _, size in self._models.values())

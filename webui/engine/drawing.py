@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
@@ -17,20 +17,27 @@ from webui.engine.bundle import ModelBundle
 from webui.engine.hires import Enlarger, enlarger, finished_picture
 from webui.engine.inpainting.blending import Kept
 from webui.engine.latents import Pixels, decode
+from webui.engine.memory import Memory
 from webui.engine.plan import Pass, Plan, first_pass, hires_pass, make_plan
 from webui.engine.refiner import refines
+from webui.engine.sd_upscale.tiles import Tiles
 from webui.engine.text_encoder import PromptEncoder
+from webui.engine.upscale import Enlarge
 
 Loaded = tuple[ModelBundle, PromptEncoder]
 
 
 @dataclass(frozen=True, eq=False)
 class Resources:
-    """What a job was given: its model, further ones by name, and encoded pictures by field."""
+    """What a job was given: its model, further ones by name, and encoded pictures by field.
+
+    upscalers: what enlarges pictures beside the catalogue's, by name.
+    """
 
     own: Loaded
     others: Mapping[str, Loaded]
     images: Mapping[str, bytes]
+    upscalers: Mapping[str, Enlarge] = field(default_factory=dict)
 
     def model(self, request: GenerationRequest, field: str) -> Loaded:
         """The checkpoint that this field names; the request's own where it names none."""
@@ -69,12 +76,16 @@ class Hires:
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """The passes of a job, and the picture that it begins with, if any."""
+    """The passes of a job, and the picture that it begins with, if any.
+
+    With SD upscale this is the drawing of a picture's tiles, and what is said of the pictures of
+    a batch is meant of them.
+    """
 
     first: Leg
     hires: Hires | None
     batch_size: int
-    start: StartPicture | None = None
+    start: StartPicture | Tiles | None = None
 
     @property
     def pictures_at_once(self) -> int:
@@ -92,6 +103,13 @@ class Drawing:
     def begin(self, request: GenerationRequest, indices: Sequence[int]) -> Tensor | None:
         """The latents that the first pass of a batch begins with; None for pure noise."""
         return None if self.start is None else self.start.batch(request, indices)
+
+    def first_of(self, begun: Tensor | None) -> Leg:
+        """The first pass of a batch. A tile's model is shown its own tile beside the latents."""
+        if begun is None or not isinstance(self.start, Tiles):
+            return self.first
+        plan, refiner = self.first.plan, self.first.refiner
+        return Leg(_showing(plan, begun), _showing(refiner, begun) if refiner else None)
 
     def kept(self, begun: Tensor | None) -> Kept | None:
         """What the first pass keeps of what it begins with; None where all is painted."""
@@ -113,23 +131,36 @@ class Drawing:
         return [plan for leg in legs for plan in (leg.plan, leg.refiner) if plan is not None]
 
     @property
+    def memory(self) -> Memory:
+        """The memory of the device that draws."""
+        return self.first.plan.bundle.memory
+
+    @property
     def last_bundle(self) -> ModelBundle:
         """The model whose VAE decodes the pictures."""
         return self.hires.enlarger.goal if self.hires else self.first.plan.bundle
 
 
 def make_drawing(
-    resources: Resources, request: GenerationRequest, sigmas: Tensor | None, catalogue: Catalogue
+    resources: Resources,
+    request: GenerationRequest,
+    sigmas: Tensor | None,
+    catalogue: Catalogue,
+    tiles: Tiles | None = None,
 ) -> Drawing:
     """Plans all passes of the request. `sigmas` replaces the first pass's row.
+
+    tiles: what is drawn instead of the start picture as a whole.
 
     Raises:
         InkstoneError: for unknown names, models that do not fit together, or a picture to begin
             with or to be enlarged that is not there.
     """
-    start = (
-        start_picture(resources.own[0], request, resources.images) if request.init_image else None
-    )
+    start = None
+    if tiles is not None:
+        start = tiles.example()
+    elif request.init_image:
+        start = start_picture(resources.own[0], request, resources.images)
 
     def leg(this: Pass, field: str, row: Tensor | None = None) -> Leg:
         bundle, encoder = resources.model(request, field)
@@ -146,7 +177,7 @@ def make_drawing(
     if request.hires:
         finished = finished_picture(request, resources.images) if request.first_pass else None
         goal, _ = resources.model(request, "hires_checkpoint")
-        way = enlarger(resources.own[0], goal, request, catalogue)
+        way = enlarger(resources.own[0], goal, request, catalogue, resources.upscalers)
         if way.spec.latent:
             check_latents(way.source, goal, "hires_checkpoint")
         if pass_steps(request)[1]:
@@ -155,7 +186,14 @@ def make_drawing(
         hires = Hires(way, finished, second)
     legs = [first, *([second] if second else [])]
     alone = any(one.plan.spec.one_by_one for one in legs)
-    return Drawing(first, hires, 1 if alone else request.batch_size, start)
+    return Drawing(first, hires, 1 if alone else request.batch_size, tiles or start)
+
+
+def _showing(plan: Plan, begun: Tensor) -> Plan:
+    """The plan for a batch that begins with these latents, where its model is shown them."""
+    if plan.bundle.variant != "ip2p":
+        return plan
+    return replace(plan, beside=begun / plan.bundle.latent_scale)
 
 
 def check_latents(mine: ModelBundle, other: ModelBundle, field: str) -> None:

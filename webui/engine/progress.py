@@ -15,11 +15,13 @@ from webui.core.events import (
     PicturesSkipped,
     Remark,
     StepDone,
+    TileDone,
+    TilesBegun,
 )
 from webui.engine.inbox import Inbox
-from webui.engine.pipeline import Indices, Picture, Watcher
 from webui.engine.preview import Preview
 from webui.engine.samplers import StepEvent
+from webui.engine.watching import Indices, Picture, Watcher
 
 PREVIEW_INTERVAL = 0.4
 """Seconds between previews: often enough to watch, seldom enough to cost nothing."""
@@ -55,6 +57,16 @@ class JobWatcher(Watcher):
             self._percent = percent
             self._send(LoadStep(self.job_id, done, total))
 
+    def on_tile(self, done: int, total: int) -> None:
+        """Tiles of a picture that a model enlarges. Raises Cancelled if the job is to stop."""
+        self._stop_if_cancelled()
+        self._send(TileDone(self.job_id, done, total))
+
+    def on_tiles(self, index: int, tiles: Indices, count: int) -> None:
+        """Raises Cancelled if the job is to stop."""
+        self._stop_if_cancelled()
+        self._send(TilesBegun(self.job_id, index, tiles[0] + 1, tiles[-1] + 1, count))
+
     def on_step(self, indices: Indices, event: StepEvent) -> None:
         """Raises Cancelled or Skipped if the job or its batch is to stop."""
         self._stop_if_cancelled()
@@ -67,7 +79,14 @@ class JobWatcher(Watcher):
         height, width, _ = picture.pixels.shape
         rgb = picture.pixels.tobytes()
         done = PictureDone(
-            self.job_id, picture.index, picture.seed, width, height, rgb, picture.extra
+            self.job_id,
+            picture.index,
+            picture.seed,
+            width,
+            height,
+            rgb,
+            picture.extra,
+            picture.alpha,
         )
         self._send(done)
 

@@ -16,7 +16,7 @@ from webui.core.errors import Message
 from webui.core.request import GenerationRequest
 from webui.engine.beginning import start_picture
 from webui.engine.bundle import ModelBundle
-from webui.engine.inpainting.areas import Box
+from webui.engine.inpainting.areas import Box, painted_box
 from webui.engine.inpainting.masks import Mask, blurred
 from webui.engine.inpainting.seams import seam
 from webui.engine.latents import Pixels, encode
@@ -263,6 +263,20 @@ def test_only_what_is_shown_is_encoded(tiny: ModelBundle) -> None:
     hook.remove()
     assert set(sizes) == {(64, 64)}
     assert made[1].shape == picture.shape
+
+
+def test_the_mask_may_be_blurred_more_over_its_height_than_over_its_width(
+    tiny: ModelBundle,
+) -> None:
+    picture, box = photo(64, 64), Box(24, 24, 40, 40)
+    for area in ("Whole picture", "Only masked"):
+        request = painting(mask_blur=0, mask_blur_y=6, inpaint_area=area)
+        made = heard(tiny, request, picture, spot(box)).pictures[0]
+        changed = painted_box(np.abs(made.astype(int) - picture).max(axis=2).astype(np.uint8))
+        assert changed is not None
+        assert (changed.left, changed.right) == (box.left, box.right)
+        assert changed.top < box.top
+        assert changed.bottom > box.bottom
 
 
 def test_blurred_and_soft_edges_show_no_more_than_hard_ones(starter: ModelBundle) -> None:

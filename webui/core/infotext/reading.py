@@ -80,6 +80,8 @@ class Infotext:
         assumed: tuple[str, ...] = ()
         if {"hires_scale", "hires_upscaler", "hires_width"} & found.keys():
             found["hires"] = True
+        if {"tile_overlap", "tile_upscaler"} & found.keys():
+            found["tile_upscale"] = True
         if self.complete:
             named = set(found)
             _fill(found, self._by_version(found))

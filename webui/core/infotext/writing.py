@@ -10,6 +10,7 @@ from webui.core.infotext.reading import PAIRS, parse
 from webui.core.infotext.syntax import NEGATIVE, PROMPT_LINES, quote, tidy
 from webui.core.picture_fields import PICTURES
 from webui.core.request import PARAMETERS, SAME, GenerationRequest
+from webui.core.tile_fields import NOT_ENLARGED
 
 ORDER = (
     *("Steps", "Sampler", "Schedule type", "CFG scale", "Image CFG scale", "Seed", "Size"),
@@ -24,13 +25,21 @@ ORDER = (
     *("Discard penultimate sigma", "NGMS", "NGMS all steps", "Skip Early CFG", "CFG rescale"),
     *("Pad conds", "Refiner", "Refiner switch at", "Refiner switch by sampling steps"),
     *("Hires refiner", "Noise Schedule", "Old prompt editing timelines"),
-    *("Resize mode", "Mask blur", "Mask mode", "Inpaint area", "Masked area padding"),
+    *(
+        "Resize mode",
+        "Mask blur",
+        "Mask blur y",
+        "Mask mode",
+        "Inpaint area",
+        "Masked area padding",
+    ),
     *("Masked content", "Mask rounding", "Noise multiplier", "Extra noise", "Color correction"),
     *("Exact steps", "Background color", "Soft inpainting enabled"),
     *("Soft inpainting schedule bias", "Soft inpainting preservation strength"),
     *("Soft inpainting transition contrast boost", "Soft inpainting mask influence"),
     *("Soft inpainting difference threshold", "Soft inpainting difference contrast"),
     *("Outpaint left", "Outpaint right", "Outpaint up", "Outpaint down"),
+    *("SD upscale overlap", "SD upscale upscaler", "SD upscale factor"),
 )
 """Where each key stands; people and tools look for them there."""
 
@@ -39,6 +48,7 @@ ALWAYS = frozenset({"steps", "sampler", "cfg_scale", "seed", "width", "height", 
 
 WITH_HIRES = frozenset({"hires_upscaler", "denoising_strength", "hires_scale"})
 WITH_MASK = frozenset({"mask_blur"})
+WITH_TILES = frozenset({"tile_upscaler", "tile_scale", "tile_overlap"})
 WITH_VARIATION = frozenset({"variation_seed", "variation_strength"})
 SEED_RESIZE = frozenset({"seed_resize_width", "seed_resize_height"})
 OPTIONS = frozenset(
@@ -132,6 +142,7 @@ def _forced(name: str, request: GenerationRequest) -> bool:
         (request.hires and name in WITH_HIRES)
         or (bool(request.init_image) and name == "denoising_strength")
         or (request.repaints and name in WITH_MASK)
+        or (request.tile_upscale and name in WITH_TILES)
         or (request.variation_strength != 0 and name in WITH_VARIATION)
         or (request.refiner_checkpoint != SAME and name == "refiner_switch_at")
     )
@@ -149,6 +160,8 @@ def _matters(name: str, request: GenerationRequest, catalogue: Catalogue) -> boo
         **dict.fromkeys(("first_pass", *PICTURES), False),
         "masked_padding": request.inpaint_area == "Only masked",
         "hires_scale": not resized,
+        "resize_mode": not request.tile_upscale,
+        "tile_scale": request.tile_upscaler != NOT_ENLARGED,
         "hires_refiner": request.hires,
         "eta": any(sampler.default_eta is not None for sampler in samplers),
         "ensd": any(_draws(sampler, request) for sampler in samplers),

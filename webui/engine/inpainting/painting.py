@@ -191,10 +191,16 @@ def _painted(
     return inverted(painted) if request.mask_mode == "Inpaint not masked" else painted
 
 
+def _softened(mask: Mask, request: GenerationRequest) -> Mask:
+    """The mask with the edges that the request asks for."""
+    across, down = request.mask_blur, request.mask_blur_y
+    return blurred(mask, across, across if down is None else down)
+
+
 def _whole(request: GenerationRequest, original: Pixels, painted: Mask) -> Shown | None:
     """All of the picture, at the size that is drawn."""
     size = (request.width, request.height)
-    soft = blurred(painted, request.mask_blur, request.mask_blur)
+    soft = _softened(painted, request)
     mask = resizing.brought(soft, size, request.resize_mode, LINEAR)
     if painted_box(mask) is None:
         return None
@@ -205,7 +211,7 @@ def _whole(request: GenerationRequest, original: Pixels, painted: Mask) -> Shown
 def _cut_out(request: GenerationRequest, original: Pixels, painted: Mask) -> Shown | None:
     """The surroundings of what is painted, brought to the size that is drawn."""
     size = (request.width, request.height)
-    mask = blurred(painted, request.mask_blur, request.mask_blur)
+    mask = _softened(painted, request)
     box = painted_box(mask)
     if box is None:
         return None
@@ -240,6 +246,6 @@ def _grown(request: GenerationRequest, original: Pixels, painted: Mask) -> Shown
     mask[top : top + size[1], left : left + size[0]] = resizing.brought(
         painted, size, request.resize_mode, LINEAR
     )
-    mask = np.maximum(blurred(mask, request.mask_blur, request.mask_blur), border)
+    mask = np.maximum(_softened(mask, request), border)
     pixels = continued(inner, borders)
     return Shown(pixels, mask, pixels, None, mask)

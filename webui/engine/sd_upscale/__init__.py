@@ -1,0 +1,1 @@
+"""The enlarged picture of SD upscale: what its tiles begin with, cut out and put together."""
