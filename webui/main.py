@@ -23,11 +23,16 @@ import uvicorn
 
 from webui import __version__
 from webui.core.errors import InkstoneError, Message
-from webui.http.gate import Gate
+from webui.http.authentication import Access, Authentication
+from webui.http.connections import PatientProtocol
+from webui.http.gate import Gate, GateOptions
+from webui.http.limits import Limits
 from webui.http.stage import Stage
+from webui.services.access_tokens import AccessTokens
 from webui.services.accounts import ADMIN, Accounts
 from webui.services.localisation import Localiser
 from webui.services.settings import Settings
+from webui.services.throttle import Throttle
 
 GRACE_SECONDS = 5
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -52,16 +57,10 @@ def serve(settings: Settings, language: str = "") -> None:
     with ExitStack() as closing:
         accounts = open_accounts(settings, tell)
         listener = closing.enter_context(bind(settings))
-        stage = Stage(localiser)
-        gate = Gate(
-            stage,
-            accounts,
-            localiser,
-            open_to_network=settings.open_to_network,
-            allowed_hosts=settings.allowed_hosts,
-        )
-        server = Server(gate)
-        builder = Builder(settings, accounts, localiser, stage, server)
+        stage = Stage(localiser, settings.subpath)
+        access = Access(accounts, AccessTokens(settings.data_dir), Throttle())
+        server = Server(guarded(stage, settings, access, localiser), settings)
+        builder = Builder(settings, access, localiser, stage, server)
 
         def built() -> None:
             tell("serve.ready", seconds=f"{time.monotonic() - started:.1f}", url=settings.url)
@@ -83,6 +82,15 @@ def open_accounts(settings: Settings, tell: Callable[..., None]) -> Accounts:
     if settings.open_to_network and not accounts:
         tell("serve.password", name=ADMIN, password=accounts.create_admin())
     return accounts
+
+
+def guarded(app: Stage, settings: Settings, access: Access, localiser: Localiser) -> Gate:
+    """The application with the limits around it, and the gate around both."""
+    options = GateOptions(
+        settings.open_to_network, settings.allowed_hosts, settings.cors_origins, settings.subpath
+    )
+    limits = Limits(app, localiser, rate=settings.rate_limit)
+    return Gate(limits, Authentication(access, settings.api_auth), localiser, options)
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -111,16 +119,32 @@ def bind(settings: Settings) -> socket.socket:
 class Server(uvicorn.Server):
     """uvicorn, with streams of events ended first when it is told to stop."""
 
-    def __init__(self, app: Gate) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                log_level="warning",
-                timeout_graceful_shutdown=GRACE_SECONDS,
-                server_header=False,
-                ws="none",
-            )
+    def __init__(self, app: Gate, settings: Settings) -> None:
+        """The server, ready to run.
+
+        Raises:
+            InkstoneError: the files for TLS cannot be used.
+        """
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            server_header=False,
+            http=PatientProtocol,
+            ws="none",
+            ssl_certfile=settings.tls_cert,
+            ssl_keyfile=settings.tls_key,
         )
+        try:
+            config.load()  # here, where a wrong file can be told plainly
+        except OSError as error:  # ssl.SSLError is one
+            raise InkstoneError(
+                "error.tls",
+                cert=str(settings.tls_cert),
+                key=str(settings.tls_key),
+                reason=error.strerror or str(error),
+            ) from error
+        super().__init__(config)
         self.before_exit: list[Callable[[], None]] = []
         self.failure: InkstoneError | None = None
 
@@ -155,13 +179,13 @@ class Builder:
     def __init__(
         self,
         settings: Settings,
-        accounts: Accounts,
+        access: Access,
         localiser: Localiser,
         stage: Stage,
         server: Server,
     ) -> None:
         self._settings = settings
-        self._accounts = accounts
+        self._access = access
         self._localiser = localiser
         self._stage = stage
         self._server = server
@@ -186,7 +210,7 @@ class Builder:
         # Imported here so that the port answers first: together they take seconds.
         compose = import_module("webui.compose")
         services = compose.open_services(
-            self._settings, self._accounts, self._localiser, self._closing, self._server.end
+            self._settings, self._access, self._localiser, self._closing, self._server.end
         )
         self._server.before_exit.append(services.hub.close)
         self._stage.say(Message("loading.interface"))

@@ -12,6 +12,7 @@ from webui.commands.speech import caller_language, reporting
 from webui.core.memory_levels import MemoryLevel
 from webui.main import serve as run_server
 from webui.services.formats import FORMATS, QUALITY
+from webui.services.settings import RATE
 
 app = typer.Typer(add_completion=False)
 
@@ -67,6 +68,25 @@ def serve(
     api_server_stop: Annotated[
         bool, typer.Option("--api-server-stop", help="cli.serve.api_server_stop")
     ] = False,
+    api_auth: Annotated[
+        list[str] | None,
+        typer.Option(metavar="USER:PASSWORD[,USER:PASSWORD]", help="cli.serve.api_auth"),
+    ] = None,
+    cors_origin: Annotated[
+        list[str] | None, typer.Option(metavar="ORIGIN", help="cli.serve.cors_origin")
+    ] = None,
+    subpath: Annotated[
+        str | None, typer.Option(metavar="/PATH", help="cli.serve.subpath", show_default=False)
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="cli.serve.tls_cert", show_default=False)
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="cli.serve.tls_key", show_default=False)
+    ] = None,
+    rate_limit: Annotated[
+        float | None, typer.Option(min=0, help="cli.serve.rate_limit", show_default=f"{RATE:g}")
+    ] = None,
     lang: Annotated[str, typer.Option(help="cli.lang", show_default=False)] = "",
 ) -> None:
     """Serves until it is interrupted."""
@@ -89,6 +109,12 @@ def serve(
                 api_compatible=compatible or None,
                 api_image_urls=api_image_urls or None,
                 api_server_stop=api_server_stop or None,
+                api_auth=tuple(api_auth) if api_auth else None,
+                cors_origins=tuple(cors_origin) if cors_origin else None,
+                subpath=subpath,
+                tls_cert=tls_cert,
+                tls_key=tls_key,
+                rate_limit=rate_limit,
             ),
             caller_language(lang),
         )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
+from types import MappingProxyType
+
+from webui.http.policies import plain_policy
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#23252a;--paper:#f6f4ef;--soft:#66635c;--line:#dedad1;
@@ -28,6 +32,9 @@ animation:go 1.2s ease-in-out infinite}
 @keyframes go{from{transform:translateX(-100%)}to{transform:translateX(320%)}}
 @media(prefers-reduced-motion:reduce){.bar::after{animation:none;width:100%}}
 """
+
+HEADERS: Mapping[str, str] = MappingProxyType({"content-security-policy": plain_policy(STYLE)})
+"""What goes out with such a page."""
 
 
 def plain_page(language: str, title: str, body: str, *, again: str = "") -> str:

@@ -17,7 +17,7 @@ YEAR = 365 * 24 * 3600
 class Language(BaseModel):
     """The language that a viewer chose."""
 
-    lang: str = Field(max_length=20)
+    lang: str = Field(max_length=20, examples=["zh-CN"])
 
 
 def router(services: HttpServices) -> APIRouter:
@@ -48,7 +48,9 @@ def router(services: HttpServices) -> APIRouter:
     @routes.post("/language")
     def choose(choice: Language, response: Response) -> dict[str, str]:
         language = localiser.negotiate(chosen=choice.lang)
-        response.set_cookie(LANGUAGE_COOKIE, language, max_age=YEAR, samesite="lax")
+        response.set_cookie(
+            LANGUAGE_COOKIE, language, max_age=YEAR, path=f"{services.subpath}/", samesite="lax"
+        )
         return {"lang": language}
 
     return routes

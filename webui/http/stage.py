@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from webui.core.errors import Message
 from webui.http.identity import language_of
-from webui.http.plain_page import plain_page
+from webui.http.plain_page import HEADERS, plain_page
 from webui.services.localisation import Localiser
 
 WAITING = b"opening"
@@ -33,8 +33,9 @@ LOADING = Message("loading.title")
 class Stage:
     """An ASGI application that is replaced once while it runs."""
 
-    def __init__(self, localiser: Localiser) -> None:
+    def __init__(self, localiser: Localiser, subpath: str = "") -> None:
         self._localiser = localiser
+        self._subpath = subpath
         self._app: ASGIApp | None = None
         self._message = LOADING
         self._failed = False
@@ -72,7 +73,7 @@ class Stage:
             if scope["query_string"] == WAITING and self._news is not None:
                 with suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(self._news.wait(), WAIT_SECONDS)
-            answer = self._loading_page(scope) if self._app is None else _home(scope)
+            answer = self._loading_page(scope) if self._app is None else _home(scope, self._subpath)
             await answer(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1013})
@@ -96,9 +97,11 @@ class Stage:
         again = "" if self._failed else f"?{WAITING.decode()}"
         page = plain_page(language, escape(text), bar, again=again)
         status = 500 if self._failed else 200
-        return HTMLResponse(page, status, headers={**caching, "x-inkstone-state": "loading"})
+        return HTMLResponse(
+            page, status, headers={**HEADERS, **caching, "x-inkstone-state": "loading"}
+        )
 
 
-def _home(scope: Scope) -> ASGIApp:
+def _home(scope: Scope, subpath: str) -> ASGIApp:
     """Sends a page that has waited to the application, without the query."""
-    return RedirectResponse(scope["path"], 303)
+    return RedirectResponse(subpath + scope["path"], 303)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import time
 from base64 import b64decode, b64encode
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from webui.core.errors import InkstoneError, StorageError
+from webui.services.private_files import write_private
 
 ADMIN = "admin"
 LOCAL = "local"
@@ -47,9 +47,14 @@ class Accounts:
         self._secret = _secret(data_dir / "session.key")
         self._clock = clock
         self._accounts = _read(self._file)
+        self._key = secrets.token_bytes(32)
+        self._proven: dict[str, bytes] = {}
 
     def __bool__(self) -> bool:
         return bool(self._accounts)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._accounts
 
     def add(self, pair: str) -> None:
         """An account for this run, from "user:password" of the command line.
@@ -62,6 +67,7 @@ class Accounts:
             raise InkstoneError("error.auth_form", got=name[:MAX_NAME])
         first = not any(account.admin for other, account in self._accounts.items() if other != name)
         self._accounts[name] = _account(name, password, admin=first)
+        self._proven.pop(name, None)
 
     def create_admin(self) -> str:
         """Makes and keeps the first account; its password is returned once and stored nowhere.
@@ -71,7 +77,7 @@ class Accounts:
         """
         password = secrets.token_urlsafe(12)
         account = _account(ADMIN, password, admin=True)
-        _write_private(self._file, json.dumps([_to_json(account)]).encode())
+        write_private(self._file, json.dumps([_to_json(account)]).encode())
         self._accounts[ADMIN] = account
         return password
 
@@ -80,7 +86,19 @@ class Accounts:
         account = self._accounts.get(name)
         salt = account.salt if account else b"\0" * 16
         right = hmac.compare_digest(_digest(password, salt), account.digest if account else b"")
-        return right and account is not None
+        if not right or account is None:
+            return False
+        self._proven[name] = self._mark(password)
+        return True
+
+    def proven(self, name: str, password: str) -> bool:
+        """Whether `check` found this pair right before. Fast: programs send it each time."""
+        mark = self._mark(password)
+        return hmac.compare_digest(mark, self._proven.get(name, b"")) and name in self._accounts
+
+    def _mark(self, password: str) -> bytes:
+        """Stands for a password in memory; the key is of this process alone."""
+        return hmac.new(self._key, password.encode("utf-8", "replace"), "sha256").digest()
 
     def admin(self, name: str) -> bool:
         """Whether this person administers; everybody does on a server without accounts."""
@@ -156,18 +174,5 @@ def _secret(file: Path) -> bytes:
         raise StorageError("error.read_only", path=str(file), reason=str(error)) from error
     if len(found) >= 32:
         return found
-    _write_private(file, fresh := secrets.token_bytes(32))
+    write_private(file, fresh := secrets.token_bytes(32))
     return fresh
-
-
-def _write_private(file: Path, content: bytes) -> None:
-    """Writes a file that only this user may read, all of it or nothing."""
-    aside = file.with_name(file.name + ".tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        aside.unlink(missing_ok=True)
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
-            handle.write(content)
-        aside.replace(file)
-    except OSError as error:
-        raise StorageError("error.read_only", path=str(file), reason=str(error)) from error

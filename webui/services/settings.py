@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from webui.core.memory_levels import MemoryLevel
@@ -14,6 +15,9 @@ from webui.services.formats import QUALITY, Format
 from webui.services.inputs.limits import DAYS, MAX_BYTES, MEGABYTE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[\w.-]+)(:\d{1,5})?")
+SUBPATH = re.compile(r"[\w.-]+(/[\w.-]+)*")
+RATE = 20.0
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -33,7 +37,11 @@ class Settings(BaseSettings):
     megabytes of a picture that is uploaded to begin with, `input_days` how long one is kept that no
     job names. `api_compatible` has the API for existing clients replace unknown names in silence,
     `api_image_urls` lets its requests name pictures by URL, `api_server_stop` lets an administrator
-    stop the server through it.
+    stop the server through it. `api_auth` holds "user:password" pairs for clients of that API
+    alone. `cors_origins` are sites whose pages may use the server with credentials of their own.
+    `subpath` is a prefix of all addresses ("/x"). `tls_cert` and `tls_key` are files in PEM form;
+    with them the server speaks https. `rate_limit` is how many changes a second one owner may ask
+    for in the long run, 0 for any number.
     """
 
     model_config = SettingsConfigDict(
@@ -68,6 +76,40 @@ class Settings(BaseSettings):
     api_compatible: bool = False
     api_image_urls: bool = False
     api_server_stop: bool = False
+    api_auth: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    subpath: str = ""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    rate_limit: float = Field(default=RATE, ge=0)
+
+    @field_validator("api_auth")
+    @classmethod
+    def _pairs(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(pair for text in given for pair in text.split(",") if pair)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        origins = [text.strip().rstrip("/").casefold() for text in given]
+        for origin in origins:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(f"https://NAME[:PORT], not {origin[:100]}")
+        return tuple(origins)
+
+    @field_validator("subpath")
+    @classmethod
+    def _prefix(cls, given: str) -> str:
+        path = given.strip("/")
+        if path and not SUBPATH.fullmatch(path):
+            raise ValueError(f"/NAME, not {given[:100]}")
+        return f"/{path}" if path else ""
+
+    @model_validator(mode="after")
+    def _tls_whole(self) -> Settings:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert + tls_key")
+        return self
 
     @field_validator("data_dir", "models_dir")
     @classmethod
@@ -98,7 +140,7 @@ class Settings(BaseSettings):
             "listen": self.listen,
             "port": self.port,
             "server_name": None,
-            "subpath": None,
+            "subpath": self.subpath.lstrip("/") or None,
             "gradio_auth": None,
             "api_auth": None,
             "api_server_stop": self.api_server_stop,
@@ -119,4 +161,6 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """Where a browser on this machine finds the user interface."""
         host = self.address if self.address not in ("0.0.0.0", "::") else "127.0.0.1"
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+        scheme = "https" if self.tls_cert else "http"
+        name = f"[{host}]" if ":" in host else host
+        return f"{scheme}://{name}:{self.port}{self.subpath}/"
