@@ -10,7 +10,7 @@ import zlib
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 
-from tests.http.sdapi.conftest import base64_of
+from tests.http.sdapi.conftest import SMALL, base64_of
 from webui.core import infotext
 
 
@@ -76,6 +76,45 @@ def test_by_default_the_masked_part_alone_is_drawn_large(client, start, mask):
     drawn = client.draw("img2img", **sent)
     assert drawn.pictures[0].size == (128, 96)
     assert "Inpaint area: Only masked" in drawn.info["infotexts"][0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels"),
+    [
+        (
+            [{"resize_mode": number} for number in range(4)],
+            ["", *(f"Resize mode: {name}" for name in ("Crop and resize", "Resize and fill"))],
+        ),
+        (
+            [{"masked": True, "inpainting_fill": number} for number in range(4)],
+            ["Masked content: fill", "", "Masked content: latent noise"],
+        ),
+        (
+            [
+                {"masked": True, "mask_blur_y": 0},
+                {"masked": True, "mask_blur": 0},
+                {"masked": True, "mask_blur": 4, "mask_round": False},
+            ],
+            ["Mask blur: 4, Mask blur y: 0", "Mask blur: 0", "Mask rounding: False"],
+        ),
+        (
+            [{"initial_noise_multiplier": 0.5}, {"initial_noise_multiplier": None}],
+            ["Noise multiplier: 0.5"],
+        ),
+    ],
+)
+def test_every_way_gives_a_picture_of_its_own(client, mask, rows, labels):
+    wide = Image.radial_gradient("L").resize((96, 64)).convert("RGB")
+    sent = {"init_images": [base64_of(wide)], "denoising_strength": 0.7}
+    painted = {"mask": base64_of(mask.resize((96, 64))), "inpaint_full_res": False}
+    drawn = [
+        client.draw("img2img", **sent, **(painted if row.pop("masked", False) else {}), **row)
+        for row in map(dict, rows)
+    ]
+    assert len({one.pictures[0].tobytes() for one in drawn}) == len(rows)
+    assert {one.pictures[0].size for one in drawn} == {(64, 64)}
+    for one, label in zip(drawn, labels, strict=False):
+        assert label in one.info["infotexts"][0]
 
 
 @pytest.mark.parametrize("form", ["plain", "data", "blanks", "unpadded", "url alphabet", "jpeg"])
@@ -146,6 +185,28 @@ def test_a_request_without_a_picture(client):
         answer = client.post("/sdapi/v1/img2img", {"init_images": images})
         assert answer.status == 404
         assert answer.json["detail"].startswith("init_images: ")
+
+
+def test_sd_upscale_by_its_script(client, start):
+    """In four tiles, of which two are drawn at once; the numbers of upscalers are those listed."""
+    sent = {"init_images": [base64_of(start)], "denoising_strength": 0.4, "seed": 9}
+    number = [row["name"] for row in client.get("/sdapi/v1/upscalers")].index("Nearest")
+    script = {"script_name": "SD upscale", "script_args": ["", 16, number, 1.5]}
+    drawn = client.draw("img2img", **sent, **script, batch_size=2, n_iter=2)
+    assert [picture.size for picture in drawn.pictures] == [(96, 96)] * 2
+    assert drawn.info["all_seeds"] == [9, 10]
+    said = drawn.info["extra_generation_params"]
+    assert (said["SD upscale overlap"], said["SD upscale upscaler"]) == ("16", "Nearest")
+    fields = {"tile_upscale": True, "tile_overlap": 16, "tile_upscaler": "nearest"}
+    own = client.draw("img2img", **sent, **fields, tile_scale=1.5)
+    assert own.pictures[0].tobytes() == drawn.pictures[0].tobytes()
+    sent |= {"width": 128, "height": 128}
+    plain = client.draw("img2img", **sent, script_name="sd upscale", script_args=[])
+    assert plain.pictures[0].size == (64, 64)
+    assert "SD upscale upscaler: None" in plain.info["infotexts"][0]
+    script["script_args"][1] = 128
+    answer = client.post("/sdapi/v1/img2img", {**SMALL, **sent, **script})
+    assert (answer.status, answer.json["problems"][0]["field"]) == (422, "script_args")
 
 
 def test_menus_by_number(client, start):

@@ -21,6 +21,13 @@ def test_lists_have_the_rows_that_clients_read(client, path):
     assert all(set(row) == ROWS[path] for row in rows)
 
 
+def test_checkpoints_are_told_with_their_hashes(client):
+    [starter] = client.get("/sdapi/v1/sd-models")
+    assert starter["title"] == f"starter [{starter['hash']}]"
+    assert starter["sha256"].startswith(starter["hash"])
+    assert (len(starter["sha256"]), starter["model_name"]) == (64, "starter")
+
+
 def test_samplers_and_schedulers_are_told_as_they_are_understood(client):
     samplers = {row["name"]: row for row in client.get("/sdapi/v1/samplers")}
     assert next(iter(samplers)) == "DPM++ 2M"
@@ -60,6 +67,12 @@ def test_embeddings_and_scripts(client):
     scripts = client.get("/sdapi/v1/scripts")
     assert "soft inpainting" in scripts["img2img"]
     assert "soft inpainting" not in scripts["txt2img"]
+    assert ("sd upscale" in scripts["img2img"], "sd upscale" in scripts["txt2img"]) == (True, False)
+    tiles = next(r for r in client.get("/sdapi/v1/script-info") if r["name"] == "sd upscale")
+    assert (tiles["is_alwayson"], tiles["is_img2img"]) == (False, True)
+    assert [row["value"] for row in tiles["args"]] == ["", 64, "None", 2.0]
+    listed = [row["name"] for row in client.get("/sdapi/v1/upscalers")]
+    assert tiles["args"][2]["choices"] == listed
     seeds = next(row for row in client.get("/sdapi/v1/script-info") if row["name"] == "seed")
     assert [arg["label"] for arg in seeds["args"]][:2] == ["Seed", "Variation and seed resize"]
     assert set(seeds["args"][0]) == {"label", "value", "minimum", "maximum", "step", "choices"}
@@ -126,12 +139,14 @@ def test_a_model_can_be_put_out_of_memory_and_back(client, apple):
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["/sdapi/v1/create/embedding", "/sdapi/v1/create/hypernetwork", "/sdapi/v1/train/embedding",
-     "/sdapi/v1/train/hypernetwork"],
+    ("path", "body"),
+    [("/sdapi/v1/create/embedding", {}), ("/sdapi/v1/create/hypernetwork", {}),
+     ("/sdapi/v1/train/embedding", {}), ("/sdapi/v1/train/hypernetwork", {}),
+     ("/internal/sysinfo", None), ("/internal/sysinfo-download", None),
+     ("/internal/profile-startup", None)],
 )  # fmt: skip
-def test_what_cannot_be_done_yet_is_said(client, path):
-    answer = client.server.ask(path, {})
+def test_what_cannot_be_done_yet_is_said(client, path, body):
+    answer = client.server.ask(path, body)
     assert (answer.status, answer.json["error"]) == (501, "NotYet")
     assert answer.json["problems"][0]["values"]["name"] in path
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
 from PIL import Image
 
 from tests.http.sdapi.conftest import SMALL, Client, base64_of
-from tests.running_server import PATIENCE, running
+from tests.running_server import PATIENCE, running, wait_for
 from tests.web_server import serving
 
 ADMIN, BOB = "ann:s3cret", "bob:pa55word"
@@ -69,7 +70,10 @@ def test_the_old_way_draws_with_what_there_is(bob):
 def test_addresses_are_fetched_only_from_the_open_internet(bob):
     with serving() as remote:
         remote.files["/a.png"] = b"secret"
-        for url in (f"{remote.url}/a.png", "http://169.254.169.254/", "https://localhost/a.png"):
+        port = remote.url.rpartition(":")[2]
+        inside = ("localhost", "127.1", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "[::1]")
+        secure = [f"https://{host}:{port}/a.png" for host in inside]
+        for url in (f"{remote.url}/a.png", "http://169.254.169.254/", *secure):
             answer = bob.post("/sdapi/v1/img2img", {"init_images": [url]})
             assert answer.status == 422
             assert answer.json["problems"][0]["field"] == "init_images"
@@ -89,7 +93,16 @@ def test_bobs_start_picture_is_not_anns(shared, bob):
     assert shared.server.ask("/api/jobs", values, auth=ADMIN).status == 422
 
 
-def test_an_administrator_stops_the_server(shared):
+def test_an_administrator_stops_the_server_and_who_waits_is_told(shared, bob):
     assert shared.post("/sdapi/v1/server-restart").status == 501
+    answers = []
+    body = {**SMALL, "steps": 100, "n_iter": 100}
+    waiting = threading.Thread(target=lambda: answers.append(bob.post("/sdapi/v1/txt2img", body)))
+    waiting.start()
+    wait_for(lambda: bob.get("/sdapi/v1/progress")["state"]["sampling_step"])
     assert shared.post("/sdapi/v1/server-stop").json == {}
+    waiting.join(PATIENCE)
+    [answer] = answers
+    assert (answer.status, answer.json["error"]) == (503, "Stopping")
+    assert answer.json["problems"][0]["key"] == "error.api_stopping"
     assert shared.server.process.wait(PATIENCE) == 0

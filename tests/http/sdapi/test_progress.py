@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 
 import pytest
+from PIL import Image
 
-from tests.http.sdapi.conftest import SMALL, picture
+from tests.http.sdapi.conftest import SMALL, base64_of, picture
 from tests.running_server import wait_for
 
 
@@ -61,6 +62,34 @@ def test_a_long_request_from_its_beginning_to_its_end(client, long):
     assert len(images) >= made - 1
     assert task() == {**task(), "active": False, "queued": False, "completed": True}
     assert client.server.finished(behind["id"])["state"] == "done"
+
+
+def test_a_request_of_several_jobs_is_one_task(client):
+    answers = []
+    starts = [base64_of(Image.new("RGB", (64, 64), colour)) for colour in ("red", "blue")]
+    body = {**SMALL, "init_images": starts, "batch_size": 2, "n_iter": 20, "steps": 60}
+    body |= {"denoising_strength": 0.9, "force_task_id": "task(two)"}
+    thread = threading.Thread(target=lambda: answers.append(client.post("/sdapi/v1/img2img", body)))
+    thread.start()
+
+    def task():
+        return client.server.ask("/internal/progress", {"id_task": "task(two)"}).json
+
+    wait_for(lambda: client.get("/sdapi/v1/progress")["state"]["job_no"] >= 2)
+    seen = client.get("/sdapi/v1/progress")
+    assert (seen["state"]["job"], seen["state"]["job_count"]) == ("task(two)", 40)
+    assert seen["progress"] >= 0.01 + 2 / 40
+    now = task()
+    assert (now["active"], now["queued"]) == (True, False)
+    assert now["progress"] >= 0.01 + 2 / 40
+    assert client.server.ask("/internal/pending-tasks").json == {"size": 0, "tasks": []}
+    client.post("/sdapi/v1/interrupt")
+    thread.join(120)
+    [answer] = answers
+    assert answer.status == 200
+    assert 2 <= len(answer.json["images"]) < 40
+    assert task()["completed"]
+    assert client.get("/sdapi/v1/progress")["progress"] == 0
 
 
 def test_an_idle_server(client):

@@ -105,6 +105,14 @@ def test_saved_pictures_enter_the_history_and_need_not_be_sent(client):
             "Variation seed: 3, Variation seed strength: 0.5",
         ),
         ({"tiling": True}, "Tiling: True"),
+        ({"seed_resize_from_w": 128, "seed_resize_from_h": 96}, "Seed resize from: 128x96"),
+        ({"sampler_name": "Euler a", "eta": 0.5}, "Eta: 0.5"),
+        (
+            {"s_churn": 5, "s_tmin": 0.1, "s_tmax": 50, "s_noise": 1.1},
+            "Sigma churn: 5, Sigma tmin: 0.1, Sigma tmax: 50, Sigma noise: 1.1",
+        ),
+        ({"s_min_uncond": 9, "steps": 3}, "NGMS: 9"),
+        ({"cfg_scale": 3.5, "height": 96}, "CFG scale: 3.5, Seed: 5, Size: 64x96"),
         ({"alwayson_scripts": {"Seed": {"args": [11]}, "other": {"args": []}}}, "Seed: 11"),
         ({"infotext": "said\nSteps: 3, Sampler: LMS, Seed: 8, Clip skip: 2"}, "Clip skip: 2"),
     ],
@@ -157,6 +165,37 @@ def test_hires_fix_and_its_old_form_give_the_size_that_they_name(client, apple):
     assert first.pictures[0].tobytes() == new.pictures[0].tobytes()
 
 
+def test_the_second_pass_has_entries_of_its_own(client):
+    drawn = client.draw(
+        enable_hr=True,
+        denoising_strength=0.5,
+        hr_upscaler=None,
+        hr_second_pass_steps=3,
+        hr_resize_x=96,
+        hr_resize_y=64,
+        hr_sampler_name="Heun",
+        hr_scheduler="karras",
+        hr_checkpoint_name="starter",
+        hr_cfg=2,
+        hr_prompt="a tree",
+        hr_negative_prompt="red",
+    )
+    assert drawn.pictures[0].size == (96, 64)
+    said = infotext.parse(drawn.info["infotexts"][0]).values()
+    expected = {
+        "hires": True,
+        "hires_upscaler": "Latent",
+        "hires_steps": 3,
+        "hires_sampler": "Heun",
+        "hires_schedule": "Karras",
+        "hires_cfg_scale": 2.0,
+        "hires_prompt": "a tree",
+        "hires_negative_prompt": "red",
+        "hires_width": 96,
+    }
+    assert {name: said.get(name) for name in expected} == expected
+
+
 def test_styles_by_name(client):
     style = {"name": "ink", "prompt": "{prompt}, ink drawing", "negative_prompt": "photo"}
     assert client.server.ask("/api/styles", style, method="PUT").status == 200
@@ -204,7 +243,7 @@ def test_answers_say_how_long_they_took(client):
             "override_settings.sd_model_checkpoint",
         ),
         ({"script_name": "mine"}, "script_name"),
-        ({"alwayson_scripts": {"ControlNet": {"args": [{}]}}}, "alwayson_scripts"),
+        ({"alwayson_scripts": {"mine": {"args": [{"a": 1}]}}}, "alwayson_scripts"),
         ({"restore_faces": True}, "restore_faces"),
         ({"enable_hr": True, "firstpass_image": "file:" + "///etc/passwd"}, "firstpass_image"),
     ],
@@ -222,9 +261,17 @@ def test_what_is_not_right_is_named_and_draws_nothing(client, body, field):
     assert answer.json["problems"][0]["text"] != answer.json["problems"][0]["key"]
 
 
-def test_a_script_that_is_not_here_yet_is_said_with_a_status_of_its_own(client):
-    answer = client.post("/sdapi/v1/txt2img", {"script_name": "Prompt matrix", "script_args": []})
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"script_name": "Prompt matrix", "script_args": []},
+        {"alwayson_scripts": {"ControlNet": {"args": [{"enabled": True, "module": "canny"}]}}},
+    ],
+)
+def test_a_script_that_is_not_here_yet_is_said_with_a_status_of_its_own(client, body):
+    answer = client.post("/sdapi/v1/txt2img", body)
     assert (answer.status, answer.json["error"]) == (501, "NotYet")
+    assert answer.json["problems"][0]["field"] in body
 
 
 @pytest.mark.parametrize(

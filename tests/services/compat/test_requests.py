@@ -128,6 +128,8 @@ def test_null_is_as_good_as_left_out():
         ({"unknown": 1, "distilled_cfg_scale": 3.5, "sd_vae": "sharp"}, {}),
         ({"restore_faces": False, "script_name": "None", "script_args": []}, {}),
         ({"alwayson_scripts": {"ControlNet": {"args": []}, "other": {}}}, {}),
+        ({"alwayson_scripts": {"ControlNet": {"args": [{"enabled": False, "image": "A"}]}}}, {}),
+        ({"alwayson_scripts": {"ADetailer": {"args": [False, {"ad_model": "face"}]}}}, {}),
         (
             {"alwayson_scripts": {"Sampler": {"args": [7, "Heun", "Karras"]}}},
             {"steps": 7, "sampler": "Heun", "schedule": "Karras"},
@@ -159,7 +161,10 @@ def test_entries_of_txt2img(body, expected):
         ({"inpaint_full_res": 0}, {"inpaint_area": "Whole picture"}),
         ({"inpaint_full_res_padding": 16}, {"masked_padding": 16}),
         ({"mask_blur": 9}, {"mask_blur": 9}),
-        ({"mask_blur_x": 2, "mask_blur_y": 8}, {"mask_blur": 8}),
+        ({"mask_blur_x": 2, "mask_blur_y": 8}, {"mask_blur": 2, "mask_blur_y": 8}),
+        ({"mask_blur_x": 7, "mask_blur_y": 7}, {"mask_blur": 7}),
+        ({"mask_blur_y": 0}, {"mask_blur": 4, "mask_blur_y": 0}),
+        ({"mask_blur": 1, "mask_blur_x": 2, "mask_blur_y": 8}, {"mask_blur": 1}),
         ({"mask_round": False}, {"mask_rounding": False}),
         ({"initial_noise_multiplier": 0.5}, {"noise_multiplier": 0.5}),
         ({"denoising_strength": 0.3}, {"denoising_strength": 0.3}),
@@ -226,7 +231,8 @@ def test_an_infotext_fills_what_the_request_does_not_say():
 
 def test_pictures_are_told_by_the_field_that_names_them():
     body = {"init_images": ["AAAA"], "mask": "BBBB", "firstpass_image": "CCCC"}
-    assert wanted(body, "img2img").pictures == {"init_image": "AAAA", "mask": "BBBB"}
+    begun = wanted(body, "img2img")
+    assert (begun.starts, begun.pictures) == (("AAAA",), {"mask": "BBBB"})
     assert wanted(body).pictures == {}
     assert wanted({**body, "enable_hr": True}).pictures == {"first_pass": "CCCC"}
     assert wanted(body, "img2img").echo["init_images"] is None
@@ -239,7 +245,9 @@ def test_pictures_are_told_by_the_field_that_names_them():
     [
         ({"override_settings": []}, "override_settings"),
         ({"alwayson_scripts": [1]}, "alwayson_scripts"),
-        ({"alwayson_scripts": {"ControlNet": {"args": [{"enabled": True}]}}}, "alwayson_scripts"),
+        ({"alwayson_scripts": {"mine": {"args": [{"enabled": True}]}}}, "alwayson_scripts"),
+        ({"override_settings": {"return_grid": "wide"}}, "override_settings.return_grid"),
+        ({"override_settings": {"n_rows": 1000}}, "override_settings.n_rows"),
         ({"alwayson_scripts": {"Sampler": {"args": [1, 2, 3, 4]}}}, "alwayson_scripts"),
         ({"alwayson_scripts": {"soft inpainting": {"args": [True]}}}, "alwayson_scripts"),
         ({"script_name": "mine", "script_args": []}, "script_name"),
@@ -255,15 +263,50 @@ def test_what_is_of_the_wrong_form_is_named(body, field):
     assert [problem.field for problem in refusal.value.problems] == [field]
 
 
-def test_several_start_pictures_and_a_latent_mask_are_refused():
+def test_too_many_start_pictures_and_a_latent_mask_are_refused():
+    assert wanted({"init_images": ["A", "B"]}, "img2img").starts == ("A", "B")
     for body, field in (
-        ({"init_images": ["A", "B"]}, "init_images"),
+        ({"init_images": ["A"] * 9}, "init_images"),
         ({"init_images": "A"}, "init_images"),
         ({"latent_mask": "A"}, "latent_mask"),
     ):
         with pytest.raises(InvalidRequest) as refusal:
             wanted(body, "img2img")
         assert refusal.value.message.field == field
+
+
+def upscaled(*args, kind="img2img", name="SD upscale"):
+    body = {"script_name": name, "script_args": list(args)}
+    found = read(body, kind, own={}, said={}, upscalers=NAMES.of_pictures()).values
+    return {field: value for field, value in found.items() if field.startswith("tile_")}
+
+
+@pytest.mark.parametrize(
+    ("args", "overlap", "upscaler", "scale"),
+    [
+        ((), 64, "None", 2.0),
+        (("", 16), 16, "None", 2.0),
+        (("<p>words</p>", 32, 1, 1.5), 32, "Lanczos", 1.5),
+        ((None, None, "lanczos", None), 64, "lanczos", 2.0),
+    ],
+)
+def test_sd_upscale_with_what_is_left_out(args, overlap, upscaler, scale):
+    wish = {"tile_overlap": overlap, "tile_upscaler": upscaler, "tile_scale": scale}
+    for name in ("SD upscale", "sd Upscale "):
+        assert upscaled(*args, name=name) == {"tile_upscale": True, **wish}
+
+
+def test_arguments_of_sd_upscale_that_are_none():
+    for args, kind, field in (
+        (("", 64, 99), "img2img", "script_args"),
+        (("", 64, 1, 2, 3), "img2img", "script_args"),
+        ((), "txt2img", "script_name"),
+    ):
+        with pytest.raises(InvalidRequest) as refusal:
+            upscaled(*args, kind=kind)
+        assert refusal.value.message.field == field
+    assert entry_of("tile_overlap", {"script_name": "SD upscale"}) == "script_args"
+    assert entry_of("tile_overlap", {"tile_overlap": 999}) == "tile_overlap"
 
 
 def test_a_well_known_script_is_not_here_yet():
@@ -282,6 +325,7 @@ def test_a_well_known_script_is_not_here_yet():
         ("checkpoint", {}, "sd_model_checkpoint"),
         ("clip_skip", {"clip_skip": 99}, "clip_skip"),
         ("init_image", {}, "init_images"),
+        ("mask_blur", {"mask_blur_x": 99}, "mask_blur_x"),
         ("styles", {}, "styles"),
     ],
 )
@@ -301,7 +345,8 @@ def test_the_old_way_replaces_unknown_names_in_silence():
 
 def test_the_settings_that_are_shown_are_those_that_can_be_set():
     shown = options.defaults()
-    assert {key for key in shown if options.known(key)} == {*options.FIELDS, *options.ETAS}
+    known = {*options.FIELDS, *options.ETAS, *options.GRID}
+    assert {key for key in shown if options.known(key)} == known
     values = options.values_of({key: shown[key] for key in options.FIELDS})
     assert complete(values, NAMES, draw=lambda: 0).model_dump() == {
         **GenerationRequest().model_dump(),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -12,22 +14,18 @@ from PIL import Image
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from webui.core import infotext
+from webui.core.enlarging import LARGEST_FACTOR, NONE, Enlarging, enlarged_size
 from webui.core.errors import InvalidRequest, Message
 from webui.core.validation import shorten
 from webui.http.identity import owner_of
 from webui.http.sdapi.pictures import decode, take
 from webui.http.sdapi.route import REFUSALS, ApiRoute, body_schema, json_body
+from webui.http.sdapi.waiting import ended, failure
 from webui.http.services import HttpServices
 from webui.services.encoded import encoded
-from webui.services.extras import (
-    LARGEST_FACTOR,
-    NONE,
-    Enlarging,
-    check_upscaler,
-    enlarge,
-    png_with,
-)
+from webui.services.extras import check_upscaler, enlarge, made_of, needs_worker, png_with
 from webui.services.metadata import PictureMetadata, read_metadata
+from webui.services.records import Extras as Order
 
 MOST_PICTURES = 100
 SIDE = Field(ge=1, le=16_384)
@@ -130,17 +128,62 @@ async def _enlarged(
     for text in given:
         data = await decode(services, text, field)
         said = await run_in_threadpool(read_metadata, data)
-        taken = (await take(services, owner, {field: data}))[field]
+        [taken] = await take(services, owner, [(field, data)])
+        infotext = said.infotext if said else ""
+        _check_size((taken.width, taken.height), wish)
+        if needs_worker(wish):
+            plain = await _by_worker(services, owner, Order(taken.id, wish, infotext))
+            done.append(await run_in_threadpool(_named, plain, infotext, wish))
+            continue
         plain = await run_in_threadpool(services.inputs.content, owner, taken.id)
-        done.append(await run_in_threadpool(_result, plain, said, wish))
+        done.append(await run_in_threadpool(_result, plain, infotext, wish))
     return done
 
 
-def _result(plain: bytes, said: PictureMetadata | None, wish: Enlarging) -> str:
+def _check_size(size: tuple[int, int], wish: Enlarging) -> None:
+    """Refuses what would be too large, by the names that clients know."""
+    if not wish.upscalers:
+        return
+    try:
+        enlarged_size(size, wish)
+    except InvalidRequest as error:
+        names = {"factor": "upscaling_resize", "width": "upscaling_resize_w"}
+        problems = (replace(p, field=names.get(p.field or "")) for p in error.problems)
+        raise InvalidRequest(*problems) from error
+
+
+async def _by_worker(services: HttpServices, owner: str, order: Order) -> bytes:
+    """The enlarged picture's file; the job leaves nothing behind.
+
+    Raises:
+        InkstoneError: why there is none.
+    """
+    made = made_of({}, services.names())
+    job = await run_in_threadpool(
+        partial(services.jobs.submit, owner, made, extras=order, keep=False)
+    )
+    over = await ended(services, job)
+    try:
+        pictures = services.images.of_job(job.id)
+        files = [await run_in_threadpool(services.images.content, one) for one in pictures]
+    finally:
+        await run_in_threadpool(services.images.discard, job.id)
+    if over.error is not None or not files:
+        raise failure(over.error or Message("error.pictures_missing", {"done": 0}))
+    return files[0]
+
+
+def _named(plain: bytes, infotext: str, wish: Enlarging) -> str:
+    with Image.open(io.BytesIO(plain)) as image:
+        image.load()
+        return encoded(png_with(image, infotext, wish))
+
+
+def _result(plain: bytes, infotext: str, wish: Enlarging) -> str:
     with Image.open(io.BytesIO(plain)) as image:
         image.load()
         larger = enlarge(image, wish)
-    return encoded(png_with(larger, said.infotext if said else "", wish))
+    return encoded(png_with(larger, infotext, wish))
 
 
 def _wish(services: HttpServices, wanted: Extras) -> Enlarging:
@@ -153,14 +196,15 @@ def _wish(services: HttpServices, wanted: Extras) -> Enlarging:
     asked = [name for name in faces if getattr(wanted, name) > 0]
     if asked and not services.api.compatible:
         raise InvalidRequest(*(Message("error.api_unsupported", {"name": n}, n) for n in asked))
+    names = services.names()
     return Enlarging(
         "size" if wanted.resize_mode else "factor",
         wanted.upscaling_resize,
         wanted.upscaling_resize_w,
         wanted.upscaling_resize_h,
         wanted.upscaling_crop,
-        check_upscaler(wanted.upscaler_1, "upscaler_1"),
-        check_upscaler(wanted.upscaler_2, "upscaler_2"),
+        check_upscaler(wanted.upscaler_1, "upscaler_1", names),
+        check_upscaler(wanted.upscaler_2, "upscaler_2", names),
         wanted.extras_upscaler_2_visibility,
     )
 

@@ -7,14 +7,14 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from webui.core.errors import NotFound
+from webui.core.errors import NotFound, NotYet
 from webui.http.identity import language_of, owner_of
-from webui.http.sdapi.progress import fraction
+from webui.http.sdapi.progress import fraction, orders
 from webui.http.sdapi.route import ApiRoute
 from webui.http.sdapi.tasks import NAME_CHARACTERS, Tasks
+from webui.http.sdapi.unavailable import CANNOT
 from webui.http.services import HttpServices
 from webui.services.compat.options import FIELDS
-from webui.services.records import Job
 
 NOTHING: dict[str, Any] = {
     "active": False,
@@ -42,13 +42,6 @@ def router(services: HttpServices, tasks: Tasks) -> APIRouter:
     """The routes."""
     routes = APIRouter(route_class=ApiRoute)
 
-    def found(owner: str, task: str) -> Job | None:
-        """The job of a task; its own id names it as well."""
-        try:
-            return services.jobs.get(owner, tasks.job(owner, task) or task)
-        except NotFound:
-            return None
-
     @routes.get("/ping")
     def ping() -> dict[str, Any]:
         """Says that the server is there."""
@@ -58,24 +51,23 @@ def router(services: HttpServices, tasks: Tasks) -> APIRouter:
     def progress(request: Request, asked: Asked) -> dict[str, Any]:
         """How a task is doing. One that nobody knows yet is neither active nor completed."""
         owner, language = owner_of(request.headers), language_of(request.headers)
-        job = found(owner, asked.id_task or "")
-        if job is None:
-            return dict(NOTHING)
-        if not job.active:
-            return {**NOTHING, "completed": True}
-        view = services.jobs.view(job, owner)
-        if job.state == "queued":
+        task = tasks.named(owner, asked.id_task or "")
+        order = next((o for o in orders(services, tasks, owner) if o.has(task)), None)
+        if order is None:
+            return {**NOTHING, "completed": _known(services, owner, task.jobs[0])}
+        view = services.jobs.view(order.now, owner)
+        if not order.begun:
             position = view["position"] or 1
             text = services.localiser.text("progress.waiting", language, position=position)
             return {**NOTHING, "queued": True, "textinfo": text}
-        step = services.jobs.step(owner, job.id) or {}
-        number = view["pictures_done"] * STEPS + view["step"]
+        step = services.jobs.step(owner, order.now.id) or {}
+        number = order.batches(view)[1] * STEPS + view["step"]
         new = asked.live_preview and number != asked.id_live_preview
         phase = view["phase"] or "start"
         return {
             **NOTHING,
             "active": True,
-            "progress": fraction(job, view),
+            "progress": fraction(order, view),
             "eta": view["eta_seconds"],
             "live_preview": step.get("preview") if new else None,
             "id_live_preview": number,
@@ -86,9 +78,11 @@ def router(services: HttpServices, tasks: Tasks) -> APIRouter:
     def pending(request: Request) -> dict[str, Any]:
         """The tasks of whoever asks that wait."""
         owner = owner_of(request.headers)
-        active = services.jobs.list(owner, "all")
-        waiting = [job for job in active if job.owner == owner and job.state == "queued"]
-        return {"size": len(waiting), "tasks": [tasks.name(owner, job.id) for job in waiting]}
+        waiting = [o.task.name for o in orders(services, tasks, owner) if not o.begun]
+        return {"size": len(waiting), "tasks": waiting}
+
+    for name in ("sysinfo", "sysinfo-download", "profile-startup"):
+        _refuse(routes, name)
 
     @routes.get("/quicksettings-hint")
     def hint(request: Request) -> list[dict[str, str]]:
@@ -100,3 +94,19 @@ def router(services: HttpServices, tasks: Tasks) -> APIRouter:
         ]
 
     return routes
+
+
+def _known(services: HttpServices, owner: str, job_id: str) -> bool:
+    """Whether there is such a job of this owner."""
+    try:
+        services.jobs.get(owner, job_id)
+    except NotFound:
+        return False
+    return True
+
+
+def _refuse(routes: APIRouter, name: str) -> None:
+    @routes.get(f"/{name}", name=name.replace("-", "_"), responses=CANNOT)
+    def refuse() -> None:
+        """Would tell about the whole system."""
+        raise NotYet("error.api_not_yet", name=name)

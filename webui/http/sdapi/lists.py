@@ -9,10 +9,10 @@ from typing import Any
 from fastapi import APIRouter
 
 from webui.core.catalogue import AUTOMATIC
+from webui.core.enlarging import NONE
 from webui.core.specs import SamplerSpec
 from webui.http.sdapi.route import ApiRoute
 from webui.http.services import HttpServices
-from webui.services.extras import NONE, UPSCALERS
 
 RHOS: Mapping[str, float] = {"Karras": 7.0, "Polyexponential": 1.0}
 LEVELS_OF_MODEL = frozenset({"Uniform", "SGM Uniform", "Simple", "Normal", "DDIM", "Beta", "Turbo"})
@@ -48,15 +48,16 @@ def router(services: HttpServices) -> APIRouter:
     @routes.get("/upscalers")
     def upscalers() -> Rows:
         """What enlarges pictures."""
+        models = {entry.name: entry for entry in services.library.upscalers()}
         return [
             {
                 "name": name,
-                "model_name": None,
-                "model_path": None,
+                "model_name": models[name].path.stem if name in models else None,
+                "model_path": str(models[name].path) if name in models else None,
                 "model_url": None,
-                "scale": 1 if name == NONE else SCALE,
+                "scale": 1 if name == NONE else (name in models and models[name].scale) or SCALE,
             }
-            for name in UPSCALERS
+            for name in services.names().of_pictures()
         ]
 
     @routes.get("/latent-upscale-modes")

@@ -11,6 +11,7 @@ from webui.http.identity import owner_of
 from webui.http.sdapi.options import current_checkpoint
 from webui.http.sdapi.route import ApiRoute
 from webui.http.services import HttpServices
+from webui.services.library.hashes import DIGITS
 from webui.services.models import title_of
 
 Rows = list[dict[str, Any]]
@@ -27,16 +28,20 @@ def router(services: HttpServices) -> APIRouter:
 
     @routes.get("/sd-models")
     def checkpoints() -> Rows:
-        """The checkpoints; name, title and hash are all understood in requests."""
+        """The checkpoints; name, title and hash are all understood in requests.
+
+        A large file's hash is null until a picture was drawn with it: a list reads no gigabytes.
+        """
         rows = []
         for entry in library.entries():
-            digest = library.hash_of(entry.name)
+            sha256 = library.sha256_of(entry)
+            digest = sha256[:DIGITS] if sha256 else library.known_hash(entry)
             rows.append(
                 {
                     "title": title_of(entry, digest),
                     "model_name": entry.name,
                     "hash": digest,
-                    "sha256": None,
+                    "sha256": sha256,
                     "filename": str(entry.path),
                     "config": None,
                 }

@@ -18,6 +18,9 @@ from webui.services.compat import options as settings
 from webui.services.library.entries import ModelEntry
 from webui.services.models import title_of
 
+USES = ("active", "allocated", "reserved", "inactive")
+"""Kinds of use of a device's memory that clients look for."""
+
 EXAMPLE: dict[str, Any] = {
     settings.CHECKPOINT: "starter",
     "CLIP_stop_at_last_layers": 1,
@@ -89,6 +92,7 @@ def _change(services: HttpServices, owner: str, body: dict[str, Any]) -> None:
     etas = {key: value for key, value in known.items() if key in settings.ETAS}
     try:
         complete(fields, services.names())
+        settings.grid_of(known)
         for key, value in etas.items():
             _check_eta(services, key, value)
     except InvalidRequest as error:
@@ -111,4 +115,6 @@ def _device_memory(services: HttpServices) -> dict[str, Any]:
     total, device = services.jobs.memory(), services.jobs.worker_view().get("device")
     if total is None or not device or "cpu" in str(device).lower():
         return {"error": "unavailable"}
-    return {"system": {"free": None, "used": None, "total": total}}
+    unknown = {name: {"current": None, "peak": None} for name in USES}
+    events = {"retries": None, "oom": None}
+    return {"system": {"free": None, "used": None, "total": total}, **unknown, "events": events}

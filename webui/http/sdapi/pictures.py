@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from fastapi.concurrency import run_in_threadpool
@@ -33,26 +33,28 @@ async def decode(services: HttpServices, text: object, field: str) -> bytes:
         raise _about(error, field) from error
 
 
-async def take(services: HttpServices, owner: str, files: Mapping[str, bytes]) -> dict[str, Input]:
-    """The owner's pictures by the entry that brought them.
+async def take(
+    services: HttpServices, owner: str, files: Sequence[tuple[str, bytes]]
+) -> list[Input]:
+    """The owner's pictures in the order of the files, each with the entry that brought it.
 
     Raises:
         InvalidRequest: one is no picture, or damaged.
         TooLarge: one has too many bytes or pixels.
     """
     if not files:
-        return {}
+        return []
     inputs = services.inputs
     with ExitStack() as places:
         paths = [places.enter_context(inputs.incoming()) for _ in files]
-        for path, data in zip(paths, files.values(), strict=True):
+        for path, (_, data) in zip(paths, files, strict=True):
             await run_in_threadpool(path.write_bytes, data)
         outcomes = await asyncio.wrap_future(inputs.begin(owner, paths))
-    found: dict[str, Input] = {}
-    for field, outcome in zip(files, outcomes, strict=True):
+    found = []
+    for (field, _), outcome in zip(files, outcomes, strict=True):
         if isinstance(outcome, InkstoneError):
             raise _about(outcome, field)
-        found[field] = outcome
+        found.append(outcome)
     return found
 
 
@@ -64,7 +66,7 @@ async def of_size(
         return given
     data = await run_in_threadpool(services.inputs.content, owner, given.id)
     resized = await run_in_threadpool(_resized, data, size)
-    return (await take(services, owner, {field: resized}))[field]
+    return (await take(services, owner, [(field, resized)]))[0]
 
 
 def _resized(data: bytes, size: tuple[int, int]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -13,9 +14,10 @@ from webui.http.identity import language_of
 from webui.http.sdapi.route import ApiRoute
 from webui.http.services import HttpServices
 from webui.services.compat.rows import Kind
-from webui.services.compat.scripts import ALWAYS_ON, AlwaysOn
+from webui.services.compat.scripts import ALWAYS_ON, SELECTABLE, AlwaysOn, Selectable
 
 Rows = list[dict[str, Any]]
+SCRIPTS: Mapping[str, AlwaysOn | Selectable] = {**ALWAYS_ON, **SELECTABLE}
 
 
 def router(services: HttpServices) -> APIRouter:
@@ -35,22 +37,40 @@ def router(services: HttpServices) -> APIRouter:
         def label(key: str) -> str:
             return services.localiser.text(key, language)
 
+        upscalers = services.names().of_pictures()
+        always = {
+            title: [_argument(name, script, label) for name in script.args]
+            for title, script in ALWAYS_ON.items()
+        }
+        selectable = {
+            title: [_selected(*argument, upscalers, label) for argument in script.args.items()]
+            for title, script in SELECTABLE.items()
+        }
         return [
             {
                 "name": title,
-                "is_alwayson": True,
+                "is_alwayson": title in ALWAYS_ON,
                 "is_img2img": kind == "img2img",
-                "args": [_argument(name, script, label) for name in script.args],
+                "args": args,
             }
-            for title, script in ALWAYS_ON.items()
-            for kind in script.kinds
+            for title, args in {**always, **selectable}.items()
+            for kind in SCRIPTS[title].kinds
         ]
 
     return routes
 
 
 def _titles(kind: Kind) -> list[str]:
-    return [title for title, script in ALWAYS_ON.items() if kind in script.kinds]
+    return [title for title, script in SCRIPTS.items() if kind in script.kinds]
+
+
+def _selected(name: str, default: Any, upscalers: Sequence[str], label: Any) -> dict[str, Any]:
+    """An argument of a script that is chosen; "" is a text that such scripts show."""
+    if not name:
+        return _row("", default)
+    row = PARAMETERS[name]
+    choices = list(upscalers) if row.choices == "picture_upscalers" else None
+    return _row(label(row.label), default, row.minimum, row.maximum, row.step, choices=choices)
 
 
 def _argument(name: str, script: AlwaysOn, label: Any) -> dict[str, Any]:

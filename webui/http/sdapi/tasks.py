@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from webui.services.compat.rows import Kind
 
@@ -18,31 +20,43 @@ def new_task(kind: Kind) -> str:
     return f"task({kind}-{''.join(secrets.choice(_LETTERS) for _ in range(7))})"
 
 
+@dataclass(frozen=True)
+class Task:
+    """A request by its name, with the ids of its jobs in the order of their pictures."""
+
+    name: str
+    jobs: tuple[str, ...]
+
+
 class Tasks:
-    """Job by owner and task, the latest ones. Thread-safe."""
+    """Jobs by owner and task, the latest ones. Thread-safe."""
 
     def __init__(self) -> None:
-        self._jobs: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._tasks: OrderedDict[tuple[str, str], Task] = OrderedDict()
+        self._of_jobs: dict[tuple[str, str], Task] = {}
         self._lock = threading.Lock()
 
-    def note(self, owner: str, task: str, job_id: str) -> None:
-        """Remembers which job a task is. A name that is used again means the newer one."""
+    def note(self, owner: str, name: str, jobs: Sequence[str]) -> None:
+        """Remembers which jobs a task is. A name that is used again means the newer one."""
+        task = Task(name[:NAME_CHARACTERS], tuple(jobs))
         with self._lock:
-            key = (owner, task[:NAME_CHARACTERS])
-            self._jobs.pop(key, None)
-            self._jobs[key] = job_id
-            while len(self._jobs) > REMEMBERED:
-                self._jobs.popitem(last=False)
+            self._forget(owner, self._tasks.pop((owner, task.name), None))
+            self._tasks[owner, task.name] = task
+            self._of_jobs.update({(owner, job_id): task for job_id in task.jobs})
+            while len(self._tasks) > REMEMBERED:
+                (who, _), oldest = self._tasks.popitem(last=False)
+                self._forget(who, oldest)
 
-    def job(self, owner: str, task: str) -> str | None:
-        """The job of this owner's task."""
+    def named(self, owner: str, name: str) -> Task:
+        """The owner's task of this name; a job's own id names it as well."""
         with self._lock:
-            return self._jobs.get((owner, task[:NAME_CHARACTERS]))
+            return self._tasks.get((owner, name[:NAME_CHARACTERS])) or Task(name, (name,))
 
-    def name(self, owner: str, job_id: str) -> str:
-        """The task's name; the job's own id where there is none, which is as good."""
+    def of(self, owner: str, job_id: str) -> Task:
+        """The task that a job belongs to; one of its own id where there is none."""
         with self._lock:
-            names = [
-                task for (who, task), job in self._jobs.items() if (who, job) == (owner, job_id)
-            ]
-        return names[-1] if names else job_id
+            return self._of_jobs.get((owner, job_id)) or Task(job_id, (job_id,))
+
+    def _forget(self, owner: str, task: Task | None) -> None:
+        for job_id in task.jobs if task else ():
+            self._of_jobs.pop((owner, job_id), None)

@@ -17,13 +17,19 @@ EMPTY = ("extensions", "face-restorers", "realesrgan-models", "hypernetworks")
 """Lists of what there is none of."""
 
 CANNOT: dict[int | str, dict[str, Any]] = {501: {"description": "There is nothing that does it."}}
+UNDESCRIBED: dict[int | str, dict[str, Any]] = {
+    404: {"description": "There is no picture, or no such model."},
+    **CANNOT,
+}
 
 
 def router(services: HttpServices) -> APIRouter:
     """The routes."""
     routes = APIRouter(route_class=ApiRoute)
 
-    @routes.post("/interrogate", openapi_extra=body_schema({"type": "object"}), responses=CANNOT)
+    @routes.post(
+        "/interrogate", openapi_extra=body_schema({"type": "object"}), responses=UNDESCRIBED
+    )
     async def interrogate(request: Request) -> None:
         """Would describe a picture."""
         body = await json_body(request)

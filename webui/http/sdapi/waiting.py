@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi.concurrency import run_in_threadpool
 
-from webui.core.errors import InkstoneError
+from webui.core.errors import InkstoneError, InvalidRequest, Message, Stopping
 from webui.http.services import HttpServices
 from webui.services.hub import Event
 from webui.services.records import ACTIVE, Job
@@ -14,7 +14,7 @@ async def ended(services: HttpServices, job: Job) -> Job:
     """The job when it is over, however it ended.
 
     Raises:
-        InkstoneError: the server stops. The job goes on when it starts again, unless its pictures
+        Stopping: the server stops. The job goes on when it starts again, unless its pictures
             are not to be kept.
     """
 
@@ -29,6 +29,17 @@ async def ended(services: HttpServices, job: Job) -> Job:
             if not now.active:
                 return now
             if services.hub.closed:
-                raise InkstoneError("error.api_stopping")
+                raise Stopping("error.api_stopping")
             async for _ in news:
                 break
+
+
+def failure(why: Message) -> InkstoneError:
+    """What ended a job, as the error of its request.
+
+    The worker knows limits that only the loaded model has. What it says about an entry of the
+    request is as good as if it had been said before.
+    """
+    if why.field is not None:
+        return InvalidRequest(why)
+    return InkstoneError(why.key, **why.values)

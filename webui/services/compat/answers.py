@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from webui.core import infotext
+from webui.core.catalogue import AUTOMATIC
 from webui.core.request import GenerationRequest
 from webui.services.records import Job, Picture
 
@@ -34,17 +36,30 @@ def timestamp(job: Job) -> str:
     return (job.started or job.created).astimezone().strftime("%Y%m%d%H%M%S")
 
 
+@dataclass(frozen=True)
+class Model:
+    """What is told about the checkpoint. `inpainting`: whether it is shown what is kept."""
+
+    hash: str | None = None
+    vae_hash: str | None = None
+    inpainting: bool = False
+
+
 def info(
-    job: Job,
+    request: GenerationRequest,
     pictures: Sequence[Picture],
+    when: str,
+    model: Model,
     *,
+    grid: bool = False,
     styles: Sequence[str] = (),
-    model_hash: str | None = None,
-    vae_hash: str | None = None,
     version: str = "",
 ) -> str:
-    """The entry `info` of an answer: JSON within JSON, with a list entry for each picture."""
-    request = job.request
+    """The entry `info` of an answer: JSON within JSON, with a list entry for each picture.
+
+    `when`: the time stamp. `grid`: whether a grid stands in front of the pictures; it has the
+    first one's infotext.
+    """
     texts = [picture.infotext for picture in pictures]
     parsed = infotext.parse(texts[0]) if texts else infotext.Infotext()
     seeds = [picture.seed for picture in pictures] or [request.seed]
@@ -68,21 +83,21 @@ def info(
         "restore_faces": False,
         "face_restoration_model": None,
         "sd_model_name": request.checkpoint,
-        "sd_model_hash": model_hash,
-        "sd_vae_name": request.vae if vae_hash else None,
-        "sd_vae_hash": vae_hash,
+        "sd_model_hash": model.hash,
+        "sd_vae_name": None if request.vae == AUTOMATIC else request.vae,
+        "sd_vae_hash": model.vae_hash,
         "seed_resize_from_w": request.seed_resize_width or -1,
         "seed_resize_from_h": request.seed_resize_height or -1,
         "denoising_strength": _strength(request),
         "extra_generation_params": {
             key: value for key, value in parsed.settings.items() if key not in ABOUT
         },
-        "index_of_first_image": 0,
-        "infotexts": texts,
+        "index_of_first_image": int(grid),
+        "infotexts": [*texts[: int(grid)], *texts],
         "styles": list(styles),
-        "job_timestamp": timestamp(job),
+        "job_timestamp": when,
         "clip_skip": request.clip_skip,
-        "is_using_inpainting_conditioning": False,
+        "is_using_inpainting_conditioning": model.inpainting,
         "version": version,
     }
     return json.dumps(said)

@@ -11,7 +11,10 @@ from types import MappingProxyType
 from typing import Any
 
 from webui.core.catalogue import AUTOMATIC, Catalogue
+from webui.core.errors import InvalidRequest, Message
 from webui.core.request import PARAMETERS, SAME
+from webui.core.validation import shorten
+from webui.services.compat.grids import Grid
 
 CHECKPOINT = "sd_model_checkpoint"
 
@@ -56,6 +59,13 @@ FIELDS: Mapping[str, str] = MappingProxyType(
 ETAS: Mapping[str, float] = MappingProxyType({"eta_ancestral": 1.0, "eta_ddim": 0.0})
 """Settings that are the eta of a kind of samplers, with the values that change nothing."""
 
+GRID: Mapping[str, Any] = MappingProxyType(
+    {"return_grid": True, "n_rows": -1, "grid_prevent_empty_spots": False}
+)
+"""Settings about the grid that comes with saved pictures."""
+
+MOST_ROWS = 16
+
 KEYS: Mapping[str, str] = MappingProxyType({field: key for key, field in FIELDS.items()})
 """Setting by field of the request."""
 
@@ -67,8 +77,8 @@ FIXED: Mapping[str, Any] = MappingProxyType(
     {
         "face_restoration": False,
         "face_restoration_model": None,
-        "return_grid": False,
         "grid_save": False,
+        "grid_only_if_multiple": True,
         "enable_pnginfo": True,
         "send_seed": True,
         "send_size": True,
@@ -92,14 +102,38 @@ FIXED: Mapping[str, Any] = MappingProxyType(
 
 
 def known(key: str) -> bool:
-    """Whether the setting says something about pictures here."""
-    return key in FIELDS or key in ETAS
+    """Whether the setting says something about pictures or answers here."""
+    return key in FIELDS or key in ETAS or key in GRID
 
 
 def defaults() -> dict[str, Any]:
     """All settings with the values that a new server has; the checkpoint is "" for the first."""
     fields = {key: shown(key, PARAMETERS[field].default) for key, field in FIELDS.items()}
-    return {**FIXED, **fields, **ETAS}
+    return {**FIXED, **fields, **ETAS, **GRID}
+
+
+def grid_of(options: Mapping[str, Any], within: str = "") -> Grid | None:
+    """The grid that these settings ask for, beside the pictures that are saved; None for none.
+
+    `within`: the entry that holds the settings, for messages.
+
+    Raises:
+        InvalidRequest: one of them is of the wrong form.
+    """
+    said = {**GRID, **{key: options[key] for key in GRID if options.get(key) is not None}}
+    problems = [
+        Message("error.flag", {"got": shorten(said[key])}, f"{within}{key}")
+        for key, default in GRID.items()
+        if isinstance(default, bool) and not isinstance(said[key], bool)
+    ]
+    rows = said["n_rows"]
+    whole = isinstance(rows, (int, float)) and not isinstance(rows, bool) and rows == rows // 1
+    if not whole or not -1 <= rows <= MOST_ROWS:
+        values = {"got": shorten(rows), "low": -1, "high": MOST_ROWS}
+        problems.append(Message("error.range", values, f"{within}n_rows"))
+    if problems:
+        raise InvalidRequest(*problems)
+    return Grid(int(rows), said["grid_prevent_empty_spots"]) if said["return_grid"] else None
 
 
 def values_of(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -13,17 +13,29 @@ from webui.core.picture_fields import GROWN
 from webui.core.request import FIXED_CHOICES, PARAMETERS, SAME
 from webui.core.validation import shorten
 from webui.services.compat import options as settings
+from webui.services.compat.grids import Grid
 from webui.services.compat.rows import DEFAULTS, SAMPLER_INDEX, Kind, Row, plain_default, rows
-from webui.services.compat.scripts import always_on, check_script
+from webui.services.compat.scripts import always_on, chosen
+from webui.services.compat.starts import check_number
 
 RESIZED = ("seed_resize_width", "seed_resize_height")
 OFF = -1
 """What stands for 0 in the fields above."""
 
+OTHERWISE: Mapping[str, str] = MappingProxyType(
+    {"sampler": "sampler_index", "mask_blur": "mask_blur_x"}
+)
+"""Entries that say the same as a field's own."""
+
 PICTURES: Mapping[str, str] = MappingProxyType(
     {"init_image": "init_images", "mask": "mask", "first_pass": "firstpass_image"}
 )
 """The entry by the field that is to name its picture."""
+
+BLURS, BLURRED = ("mask_blur_x", "mask_blur_y"), ("mask_blur", "mask_blur_y")
+"""Entries and fields of a mask's blur over its width and over its height."""
+
+BLUR = 4
 
 FLAGS: Mapping[object, bool] = {True: True, False: False, "true": True, "false": False}
 
@@ -32,15 +44,18 @@ FLAGS: Mapping[object, bool] = {True: True, False: False, "true": True, "false":
 class Wanted:
     """What a client asks for.
 
-    `values`: request fields, `styles` among them, to be checked by `complete`. `pictures`: encoded
-    ones by the field that is to name them. `keep`: whether they go into the history. `lasting`:
+    `values`: request fields, `styles` among them, to be checked by `complete`. `starts`: the
+    encoded pictures to begin with, `pictures`: other ones by the field that is to name them.
+    `keep`: whether what is drawn goes into the history; then `grid` may come with it. `lasting`:
     settings to remember for the requests to come. `ignored`: settings that mean nothing here.
     `echo`: the request as the answer repeats it.
     """
 
     kind: Kind
     values: Mapping[str, Any]
+    starts: tuple[str, ...] = ()
     pictures: Mapping[str, str] = field(default_factory=dict)
+    grid: Grid | None = None
     keep: bool = False
     send: bool = True
     task: str = ""
@@ -55,21 +70,23 @@ def read(
     *,
     own: Mapping[str, Any],
     said: Mapping[str, Any],
+    upscalers: Sequence[str] = (),
     catalogue: Catalogue = BUILTIN,
 ) -> Wanted:
     """Translates a request.
 
     `own`: settings of its owner. `said`: request fields that its infotext gives, to be used where
     it says nothing itself. What it says wins over its override_settings, and these over both.
+    `upscalers`: those that take pictures, which scripts may name by their numbers.
 
     Raises:
         InvalidRequest: an entry is of the wrong form; ranges and names are not checked here.
         NotYet: it asks for what this program cannot do.
     """
     table = rows(kind)
-    check_script(body.get("script_name"), body.get("script_args"))
+    script = chosen(body.get("script_name"), body.get("script_args"), kind, upscalers)
     override = _table(body, "override_settings")
-    chosen = {**own, **override}
+    in_force = {**own, **override}
     values = _defaults(table)
     values |= settings.values_of(own)
     values |= {
@@ -79,9 +96,9 @@ def read(
     }
     values |= settings.values_of(override)
     values |= _given(body, table)
-    if "mask_blur" in table:
-        values.setdefault("mask_blur", _blur(body))
-    values |= always_on(body.get("alwayson_scripts"), kind)
+    if kind == "img2img" and body.get("mask_blur") is None:
+        values |= _blurs(body, said)
+    values |= {**always_on(body.get("alwayson_scripts"), kind), **script}
     if any(values.get(name) for name in GROWN) and "inpaint_full_res" not in body:
         values["inpaint_area"] = "Whole picture"
     values["styles"] = body.get("styles") or []
@@ -89,18 +106,22 @@ def read(
     _unsupported(body)
     sampler = values.get("sampler")
     if values.get("eta") is None and isinstance(sampler, str):
-        values["eta"] = settings.eta_of(chosen, catalogue.split(sampler)[0], catalogue)
-    keeping = not flag(body, "override_settings_restore_afterwards", default=True)
+        values["eta"] = settings.eta_of(in_force, catalogue.split(sampler)[0], catalogue)
+    settings.grid_of(override, "override_settings.")
+    lasting = not flag(body, "override_settings_restore_afterwards", default=True)
+    keep = flag(body, "save_images", default=False)
     return Wanted(
         kind,
         {name: value for name, value in values.items() if value is not None},
-        _pictures(body, kind, values),
-        flag(body, "save_images", default=False),
-        flag(body, "send_images", default=True),
-        _text(body, "force_task_id"),
-        {key: override[key] for key in override if settings.known(key)} if keeping else {},
-        tuple(shorten(key) for key in override if not settings.known(key)),
-        _echo(body, table, kind),
+        starts=_starts(body) if kind == "img2img" else (),
+        pictures=_pictures(body, kind, values),
+        grid=settings.grid_of(in_force) if keep else None,
+        keep=keep,
+        send=flag(body, "send_images", default=True),
+        task=_text(body, "force_task_id"),
+        lasting={key: override[key] for key in override if settings.known(key) and lasting},
+        ignored=tuple(shorten(key) for key in override if not settings.known(key)),
+        echo=_echo(body, table, kind),
     )
 
 
@@ -112,8 +133,10 @@ def entry_of(name: str, body: Mapping[str, Any]) -> str:
         return PICTURES[name]
     if rest in body or parameter is None:
         return rest
-    if name == "sampler" and "sampler_index" in body:
-        return "sampler_index"
+    if parameter.group == "tiles" and body.get("script_name"):
+        return "script_args"
+    if OTHERWISE.get(name) in body:
+        return OTHERWISE[name]
     key = settings.KEYS.get(name)
     override = body.get("override_settings")
     if key is not None and isinstance(override, Mapping) and key in override:
@@ -180,13 +203,13 @@ def _value(name: str, given: Any) -> Any:
     return settings.values_of({"sd_vae": given})["vae"] if name == "vae" else given
 
 
-def _blur(body: Mapping[str, Any]) -> Any:
-    """One blur for both directions: of two that differ the larger one."""
-    sides = [4 if body.get(name) is None else body[name] for name in ("mask_blur_x", "mask_blur_y")]
-    try:
-        return max(sides)
-    except TypeError:
-        return next(side for side in sides if not isinstance(side, (int, float)))
+def _blurs(body: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """The blurs of the mask, each direction's own, of a request that names none for both."""
+    sides = [body.get(name) for name in BLURS]
+    if sides == [None, None]:
+        return {"mask_blur": BLUR, **{name: said[name] for name in BLURRED if name in said}}
+    across, down = (BLUR if side is None else side for side in sides)
+    return {"mask_blur": across, "mask_blur_y": None if across == down else down}
 
 
 def _old_hires(body: Mapping[str, Any], values: dict[str, Any]) -> None:
@@ -217,18 +240,20 @@ def _pictures(body: Mapping[str, Any], kind: Kind, values: Mapping[str, Any]) ->
     """The encoded pictures by field; whether they are needed, the caller knows."""
     found: dict[str, Any] = {}
     if kind == "img2img":
-        images = body.get("init_images")
-        if images is not None and not isinstance(images, list):
-            raise InvalidRequest(Message("error.api_list", {"got": shorten(images)}, "init_images"))
-        if images and len(images) > 1:
-            raise InvalidRequest(
-                Message("error.api_one_picture", {"got": len(images)}, "init_images")
-            )
-        found["init_image"] = images[0] if images else None
         found["mask"] = body.get("mask")
     elif values.get("hires") in (True, 1, "true"):
         found["first_pass"] = body.get("firstpass_image")
     return {name: text for name, text in found.items() if text not in (None, "")}
+
+
+def _starts(body: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The encoded start pictures; none where all entries are empty."""
+    images = body.get("init_images")
+    if images is not None and not isinstance(images, list):
+        raise InvalidRequest(Message("error.api_list", {"got": shorten(images)}, "init_images"))
+    starts = tuple(images or ())
+    check_number(starts)
+    return starts if any(text not in (None, "") for text in starts) else ()
 
 
 def _table(body: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def rows(kind: Kind) -> Mapping[str, Row]:
     own = [
         Row(row.rest, _schema(row), defaults.get(row.rest), row.name)
         for row in PARAMETERS.values()
-        if row.name not in ("first_pass", *PICTURES) and _belongs(row, kind)
+        if row.name not in ("first_pass", "mask_blur_y", *PICTURES) and _belongs(row, kind)
     ]
     further = IMG2IMG_ROWS if kind == "img2img" else TXT2IMG_ROWS
     return {row.name: row for row in (*own, *COMMON_ROWS, *further)}
@@ -127,7 +127,7 @@ def _belongs(row: Parameter, kind: Kind) -> bool:
         return True
     if kind == "img2img":
         return row.group != "hires"
-    return row.group not in ("img2img", "inpaint", "soft", "outpaint")
+    return row.group not in ("img2img", "inpaint", "soft", "outpaint", "tiles")
 
 
 def schema(kind: Kind) -> dict[str, Any]:
