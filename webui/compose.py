@@ -22,10 +22,11 @@ from webui.core.events import ModelFiles
 from webui.core.passes import further_models
 from webui.core.request import GenerationRequest
 from webui.http.app import create_app
+from webui.http.authentication import Access
 from webui.http.encoding import NoBrotli
 from webui.http.identity import language_of, owner_of
+from webui.http.policies import page_policy
 from webui.http.services import ApiSettings, HttpServices
-from webui.services.accounts import Accounts
 from webui.services.admission import check_fits
 from webui.services.conversions import Conversions
 from webui.services.downloads.service import Downloads
@@ -56,7 +57,7 @@ LOG_BYTES = 2 * 2**20
 
 def open_services(
     settings: Settings,
-    accounts: Accounts,
+    access: Access,
     localiser: Localiser,
     closing: ExitStack,
     stop: Callable[[], None],
@@ -116,7 +117,8 @@ def open_services(
         conversions=conversions,
         tokens=TokenCounter(),
         styles=StyleService(settings.data_dir / STYLES),
-        accounts=accounts,
+        access=access,
+        subpath=settings.subpath,
         localiser=localiser,
         options=OptionStore(settings.data_dir / OPTIONS),
         api=ApiSettings(
@@ -166,7 +168,9 @@ def build_app(services: HttpServices) -> FastAPI:
         owner_of=owner,
         language_of=language,
         translate=services.localiser.message,
+        policy=page_policy,
         version=services.version,
+        subpath=services.subpath,
     )
     finished: FastAPI = mounting.mount(app, page.build(ui), ui)
     finished.add_middleware(NoBrotli)

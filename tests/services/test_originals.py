@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
 
 from tests.services.conftest import AnyModel, a_request
 from webui.core.errors import InvalidRequest, NotFound
@@ -94,3 +95,17 @@ def test_steps_of_both_passes_are_announced(server):
     assert server.jobs.view(job, "ann")["steps"] == 14
     server.jobs.cancel("ann", job.id)
     server.finish(job)
+
+
+def test_an_enlarged_picture_in_tiles_is_judged_by_its_start(server, tmp_path):
+    """Its own size and the tiles are known as soon as it is asked for."""
+    Image.new("RGB", (64, 48)).save(tmp_path / "start.png")
+    [start] = server.inputs.take("ann", [tmp_path / "start.png"])
+    wish = {"tile_upscale": True, "tile_overlap": 16, "init_image": start.id, "batch_size": 4}
+    job = server.finish(server.jobs.submit("ann", a_request(**wish)))
+    [picture] = server.images.of_job(job.id)
+    again = enlarging(picture, {"tile_upscaler": "Nearest"})
+    assert (job.state, again["tile_upscale"], again["init_image"]) == ("done", False, "")
+    with pytest.raises(InvalidRequest) as caught:
+        server.jobs.submit("ann", a_request(**{**wish, "tile_overlap": 63, "tile_scale": 4.0}))
+    assert caught.value.message.key == "error.tile_count"

@@ -111,3 +111,39 @@ def test_a_step_of_the_second_pass_counts_as_much_as_its_picture_is_larger():
         assert (meter.now.phase, meter.now.steps) == ("hires", 15)
         assert meter.now.progress == pytest.approx(at / 30)
         assert meter.now.eta_seconds == pytest.approx(30 - at)
+
+
+def test_tiles_are_shares_of_their_picture():
+    meter = ProgressMeter(2, (), 4)
+    meter.phase("denoise", 0, 0.0)
+    meter.tiles_begun(0, (1, 2, 6), 0.0)
+    meter.step((0,), 2, 4, 1.0)
+    assert meter.now.progress == pytest.approx(1 / 6 / 2)
+    meter.phase("decode", 0, 2.0)
+    meter.tiles_begun(0, (3, 4, 6), 3.0)
+    assert (meter.now.phase, meter.now.step, meter.now.tiles) == ("denoise", 0, (3, 4, 6))
+    assert meter.now.progress == pytest.approx(2 / 6 / 2)
+    meter.settle([0], 4.0)
+    meter.phase("denoise", 1, 4.0)
+    assert (meter.now.tiles, meter.now.progress) == (None, 0.5)
+
+
+def test_eta_of_tiles_counts_what_is_done_between_them():
+    """Of 2 pictures each has 5 tiles of 3 steps, and a tile takes 2 seconds beside its steps."""
+    meter = ProgressMeter(2, (), 3)
+    clock, moments = 0.0, []
+    for index in (0, 1):
+        meter.phase("denoise", index, clock)
+        for tile in range(1, 6):
+            meter.tiles_begun(index, (tile, tile, 5), clock)
+            for step in (1, 2, 3):
+                clock += 1.0
+                meter.step((index,), step, 3, clock)
+                moments.append((meter.now, clock))
+            meter.phase("decode", index, clock)
+            clock += 2.0
+        meter.settle([index], clock)
+    for now, at in moments[3:]:  # from the second tile on
+        assert now.eta_seconds == pytest.approx(clock - at, abs=4.5)
+    progress = [now.progress for now, _ in moments]
+    assert progress == sorted(progress)

@@ -13,6 +13,7 @@ from webui.core import infotext
 from webui.core.errors import InvalidRequest
 from webui.core.request import PARAMETERS, GenerationRequest
 from webui.core.validation import Names
+from webui.services.extras import made_of
 from webui.services.picture_files import encode_picture
 from webui.services.reading import Reader
 
@@ -85,6 +86,15 @@ def test_fields_that_do_not_go_together_are_left_out():
     reading = a_reader().text(TYPICAL + "Size: 2048x2048, Hires upscale: 4, Hires upscaler: None")
     assert "error.hires_size" in keys_of(reading).values()
     GenerationRequest(**reading.values)
+
+
+def test_sd_upscale_is_read_although_no_text_holds_its_picture():
+    reading = a_reader().text(TYPICAL + "SD upscale overlap: 32, SD upscale upscaler: gone")
+    assert (reading.values["tile_upscale"], reading.values["tile_overlap"]) == (True, 32)
+    assert keys_of(reading) == {"tile_upscaler": "reading.missing_near"}
+    assert "init_image" not in reading.values
+    made = made_of(reading.values, Names(checkpoints=("Dreamy",)))
+    assert (made.sampler, made.tile_upscale) == ("Euler", False)
 
 
 def test_changes_are_those_that_a_form_would_see():

@@ -20,9 +20,15 @@ class Wanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    what: str = Field(max_length=2000)
+    what: str = Field(max_length=2000, examples=["owner/name/model.safetensors"])
     to: str = Field("", max_length=80)
     sha256: str = Field("", max_length=80)
+
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    409: {"description": "It is here already, or it is no model that can be used."},
+    502: {"description": "The other server does not give it, or gives something else."},
+}
 
 
 def router(services: HttpServices) -> APIRouter:
@@ -44,18 +50,18 @@ def router(services: HttpServices) -> APIRouter:
         folders = sorted(set(OWN_FOLDERS.values()))
         return {"downloads": rows, "starters": list(starters()), "folders": folders}
 
-    @routes.post("/look")
+    @routes.post("/look", responses=REFUSALS)
     def look(request: Request, wanted: Wanted) -> dict[str, Any]:
         check(request)
         return downloads.look(wanted.what, wanted.to, wanted.sha256).to_json()
 
-    @routes.post("")
+    @routes.post("", responses=REFUSALS)
     def begin(request: Request, wanted: Wanted) -> dict[str, Any]:
         check(request)
         offer = downloads.look(wanted.what, wanted.to, wanted.sha256)
         return shown(request, downloads.begin(offer))
 
-    @routes.delete("/{download_id}")
+    @routes.delete("/{download_id}", status_code=204)
     def end(request: Request, download_id: str) -> Response:
         check(request)
         downloads.end(download_id)

@@ -7,6 +7,7 @@ import logging
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from webui.core.errors import (
     DownloadError,
@@ -17,12 +18,13 @@ from webui.core.errors import (
     NotAllowed,
     NotFound,
     NotYet,
+    Stopping,
     StorageError,
     TooLarge,
     WrongKind,
 )
 from webui.core.validation import shorten
-from webui.http.identity import language_of
+from webui.http.identity import CLIENTS, language_of
 from webui.http.services import HttpServices
 
 STATUS: tuple[tuple[type[InkstoneError], int], ...] = (
@@ -35,10 +37,8 @@ STATUS: tuple[tuple[type[InkstoneError], int], ...] = (
     (NotYet, 501),
     (DownloadError, 502),
     (StorageError, 507),
+    (Stopping, 503),
 )
-
-CLIENTS = ("/sdapi/", "/internal/")
-"""Routes whose clients know another form of errors."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def install(app: FastAPI, services: HttpServices) -> None:
     @app.exception_handler(InkstoneError)
     async def ours(request: Request, error: InkstoneError) -> JSONResponse:
         status = next((code for kind, code in STATUS if isinstance(error, kind)), 500)
-        if status >= 500 and not isinstance(error, NotYet):
+        if status >= 500 and not isinstance(error, (NotYet, Stopping)):
             _log.error("%s %s: %s", request.method, request.url.path, error)
         messages = error.problems if isinstance(error, InvalidRequest) else (error.message,)
         return answer(request, status, error, *messages)
@@ -68,6 +68,12 @@ def install(app: FastAPI, services: HttpServices) -> None:
             for d in error.errors()[:20]
         ]
         return answer(request, 422, error, *messages)
+
+    @app.exception_handler(400)
+    async def unreadable(request: Request, error: HTTPException) -> JSONResponse:
+        """A body that is no text at all, or a malformed form, as the libraries tell it."""
+        message = Message("error.body", {"at": "body", "why": shorten(error.detail).rstrip(".")})
+        return answer(request, 422, error, message)
 
 
 def _known_form(error: Exception, problems: list[dict[str, object]]) -> dict[str, object]:

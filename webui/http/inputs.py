@@ -18,6 +18,7 @@ from webui.http.services import HttpServices
 from webui.http.uploads import receive_file
 from webui.services.inputs.folder import FolderPicture, folder_inputs
 from webui.services.inputs.table import Input
+from webui.services.metadata import read_metadata
 
 AT_ONCE = 4
 """Uploads of one owner that are under way together; further ones wait unread."""
@@ -62,7 +63,10 @@ class InputView(BaseModel):
 
 
 class Folder(BaseModel):
-    """A folder on the server, and one with masks under the same names."""
+    """A folder on the server, and one with masks under the same names.
+
+    `infotext`: say of each picture also what it says of itself.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -71,6 +75,7 @@ class Folder(BaseModel):
 
     path: str = Field(max_length=2000)
     masks: str = Field("", max_length=2000)
+    infotext: bool = False
 
 
 def router(services: HttpServices) -> APIRouter:
@@ -130,13 +135,29 @@ def router(services: HttpServices) -> APIRouter:
         rows = folder_inputs(
             inputs, owner, Path(body.path), Path(body.masks) if body.masks else None
         )
-        return _rows(rows, services, language_of(request.headers))
+        found = _rows(rows, services, language_of(request.headers))
+        return _with_infotexts(found, Path(body.path)) if body.infotext else found
 
     return routes
 
 
 def _view(taken: Input) -> dict[str, Any]:
     return {name: getattr(taken, name) for name in ("id", "width", "height", "alpha")}
+
+
+def _with_infotexts(rows: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    return [
+        {**row, "infotext": _infotext(folder / row["name"]) if row["id"] else ""} for row in rows
+    ]
+
+
+def _infotext(file: Path) -> str:
+    """What a picture that was taken in says of itself."""
+    try:
+        said = read_metadata(file.read_bytes())
+    except OSError:  # it was removed in this moment
+        return ""
+    return said.infotext if said else ""
 
 
 def _rows(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Body, Request
 
 from webui.core.errors import Message, NotAllowed
 from webui.core.merging import MergeOrder
 from webui.http.identity import language_of, owner_of
 from webui.http.services import HttpServices
+
+EXAMPLE = {"name": "mix", "primary": "one", "secondary": "another", "multiplier": 0.3}
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    409: {"description": "A model of it is damaged or gone, or the name is taken."}
+}
 
 
 def router(services: HttpServices) -> APIRouter:
@@ -31,8 +36,10 @@ def router(services: HttpServices) -> APIRouter:
     def state(request: Request) -> dict[str, Any]:
         return view(request)
 
-    @routes.post("/merge")
-    def start(request: Request, order: MergeOrder) -> dict[str, Any]:
+    @routes.post("/merge", responses=REFUSALS)
+    def start(
+        request: Request, order: Annotated[MergeOrder, Body(examples=[EXAMPLE])]
+    ) -> dict[str, Any]:
         check(request)
         services.merges.start(order)
         return view(request)

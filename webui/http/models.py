@@ -18,7 +18,12 @@ class Pickle(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    path: str = Field(max_length=5000)
+    path: str = Field(max_length=5000, examples=["models/checkpoints/old.ckpt"])
+
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    409: {"description": "It is not in the list of models, or no pickle that can be converted."}
+}
 
 
 def router(services: HttpServices) -> APIRouter:
@@ -36,7 +41,7 @@ def router(services: HttpServices) -> APIRouter:
     def conversion(request: Request) -> dict[str, Any]:
         return services.localise(services.conversions.view(), language_of(request.headers))
 
-    @routes.post("/convert")
+    @routes.post("/convert", responses=REFUSALS)
     def convert(request: Request, wanted: Pickle) -> dict[str, Any]:
         if not services.accounts.admin(owner_of(request.headers)):
             raise NotAllowed("error.convert_admin")

@@ -18,8 +18,19 @@ FOREVER = "private, max-age=31536000, immutable"
 """A picture never changes under its id, so a browser need not ask again."""
 
 MAX_SEARCH = 200
+SEARCH = (
+    "A part of the infotext: words of the prompts, a sampler, a model, a seed, such as "
+    "`Sampler: Euler`. Case does not matter in ASCII letters. Empty for all pictures."
+)
 
 EXAMPLE = {"hires_scale": 2, "hires_upscaler": "Lanczos", "denoising_strength": 0.4}
+
+FILE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The file as it was saved, which need not be a PNG.",
+        "content": {kind: {} for kind in ("image/png", "image/jpeg", "image/webp", "image/avif")},
+    }
+}
 
 
 def router(services: HttpServices) -> APIRouter:
@@ -30,10 +41,11 @@ def router(services: HttpServices) -> APIRouter:
     @routes.get("/api/pictures")
     def page(
         request: Request,
-        page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
-        size: Annotated[int, Query(ge=1, le=100)] = 24,
-        search: Annotated[str, Query(max_length=MAX_SEARCH)] = "",
+        page: Annotated[int, Query(ge=1, le=1_000_000, description="From 1.")] = 1,
+        size: Annotated[int, Query(ge=1, le=100, description="Pictures of a page.")] = 24,
+        search: Annotated[str, Query(max_length=MAX_SEARCH, description=SEARCH)] = "",
     ) -> dict[str, Any]:
+        """A page of the history, the newest first: `items`, `total`, `page`, `pages`."""
         found, total = images.page(owner_of(request.headers), page, size, search.strip())
         answer = {
             "items": [picture_view(picture) for picture in found],
@@ -61,7 +73,7 @@ def router(services: HttpServices) -> APIRouter:
         job = services.submit(owner, complete(values, services.names()))
         return services.localise(services.jobs.view(job, owner), language_of(request.headers))
 
-    @routes.get("/pictures/{picture_id}.png")
+    @routes.get("/pictures/{picture_id}.png", response_class=Response, responses=FILE)
     def file(request: Request, picture_id: str, download: bool = False) -> Response:
         picture = images.get(owner_of(request.headers), picture_id)
         content = images.content(picture)
@@ -73,7 +85,11 @@ def router(services: HttpServices) -> APIRouter:
             headers["content-disposition"] = f'attachment; filename="{name}"'
         return Response(content, media_type=kind, headers=headers)
 
-    @routes.get("/pictures/{picture_id}/thumb.webp")
+    @routes.get(
+        "/pictures/{picture_id}/thumb.webp",
+        response_class=Response,
+        responses={200: {"content": {"image/webp": {}}}},
+    )
     def thumbnail(request: Request, picture_id: str) -> Response:
         picture = images.get(owner_of(request.headers), picture_id)
         return Response(

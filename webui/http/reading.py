@@ -5,7 +5,7 @@ The form of both answers stands in docs/infotext.md.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
@@ -19,13 +19,22 @@ from webui.services.reading import Reader, Reading
 
 MEGABYTE = 2**20
 MAX_PICTURE = 50 * MEGABYTE
+BODY = {
+    "required": True,
+    "description": "The file itself, of any kind of picture.",
+    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+}
+REFUSALS: dict[int | str, dict[str, Any]] = {422: {"description": "It is no picture."}}
+
+Said = Annotated[str, Field(max_length=MAX_CHARACTERS)]
+"""A text with a bound, which also keeps out halves of characters that no answer could hold."""
 
 
 class Pasted(BaseModel):
     """A text to read, and what the form shows now."""
 
-    text: str = Field(max_length=MAX_CHARACTERS)
-    current: dict[str, Any] = Field(default_factory=dict)
+    text: Said = Field(examples=["a cat\nSteps: 20, Seed: 42"])
+    current: dict[Said, Said | int | float | bool | list[Said] | None] = Field(default_factory=dict)
 
 
 def router(services: HttpServices) -> APIRouter:
@@ -43,7 +52,7 @@ def router(services: HttpServices) -> APIRouter:
     def text(request: Request, body: Pasted) -> dict[str, Any]:
         return shown(request, reader.text(body.text), body.current)
 
-    @routes.post("/picture-info")
+    @routes.post("/picture-info", openapi_extra={"requestBody": BODY}, responses=REFUSALS)
     async def picture(request: Request) -> dict[str, Any]:
         data = await received(request)
         reading = await run_in_threadpool(reader.picture, data)

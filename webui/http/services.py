@@ -9,6 +9,7 @@ from typing import Any
 from webui.core.errors import Message
 from webui.core.request import GenerationRequest
 from webui.core.validation import Names
+from webui.http.authentication import Access
 from webui.services.accounts import Accounts
 from webui.services.conversions import Conversions
 from webui.services.downloads.service import Downloads
@@ -48,7 +49,8 @@ class ApiSettings:
 class HttpServices:
     """The services behind the routes.
 
-    `check` refuses requests that would not fit the worker; `stop` ends the server.
+    `check` refuses requests that would not fit the worker; `stop` ends the server. `subpath` is the
+    prefix of all addresses, "" for none.
     """
 
     jobs: JobService
@@ -61,7 +63,7 @@ class HttpServices:
     conversions: Conversions
     tokens: TokenCounter
     styles: StyleService
-    accounts: Accounts
+    access: Access
     localiser: Localiser
     options: OptionStore
     api: ApiSettings
@@ -69,6 +71,12 @@ class HttpServices:
     names: Callable[[], Names]
     check: Callable[[GenerationRequest], None]
     version: str
+    subpath: str = ""
+
+    @property
+    def accounts(self) -> Accounts:
+        """Who may use the server."""
+        return self.access.accounts
 
     def submit(
         self,

@@ -24,15 +24,15 @@ Names = Annotated[list[str], Field(max_length=1000)]
 class StyleRow(BaseModel):
     """A style as the editor saves it."""
 
-    name: str
-    prompt: str = ""
-    negative_prompt: str = ""
+    name: str = Field(max_length=2000, examples=["Ink wash"])
+    prompt: Prompt = ""
+    negative_prompt: Prompt = ""
 
 
 class Prompts(BaseModel):
     """A pair of prompts, and styles to apply to it."""
 
-    prompt: Prompt = ""
+    prompt: Prompt = Field("", examples=["a boat"])
     negative_prompt: Prompt = ""
     styles: Names = Field(default_factory=list)
 
@@ -40,7 +40,7 @@ class Prompts(BaseModel):
 class Text(BaseModel):
     """A prompt to count, after `styles` are applied to it."""
 
-    text: Prompt
+    text: Prompt = Field(examples=["a (red:1.2) apple"])
     checkpoint: str = Field(default="", max_length=500)
     negative: bool = False
     steps: int = Field(default=20, ge=1, le=150)
@@ -65,7 +65,7 @@ def router(services: HttpServices) -> APIRouter:
         styles.save(Style(row.name, row.prompt, row.negative_prompt))
         return listed()
 
-    @routes.delete("/styles")
+    @routes.delete("/styles", responses={404: {"description": "No style of this name."}})
     def delete(name: Annotated[str, Query(max_length=2000)]) -> dict[str, Any]:
         styles.delete(name)
         return listed()

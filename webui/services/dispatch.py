@@ -26,6 +26,8 @@ from webui.core.events import (
     Preload,
     Remark,
     StepDone,
+    TileDone,
+    TilesBegun,
     WorkerReady,
 )
 from webui.services.announce import Announcer
@@ -90,6 +92,8 @@ class Dispatcher:
             PhaseStarted: runs.phase,
             LoadStep: runs.load_step,
             StepDone: runs.step,
+            TileDone: runs.tile,
+            TilesBegun: runs.tiles_begun,
             PictureDone: runs.picture,
             PicturesSkipped: runs.skipped,
             Remark: runs.remark,

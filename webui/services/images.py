@@ -7,7 +7,9 @@ and the file which of these happened.
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import secrets
 import threading
 from collections.abc import Callable
@@ -92,14 +94,18 @@ class ImageStore:
         height: int,
         infotext: str,
         request_json: str,
+        *,
+        alpha: bytes | None = None,
     ) -> Picture:
         """Keeps a finished picture; `rgb` holds height * width * 3 bytes.
+
+        `alpha`: height * width bytes of one that is not opaque everywhere.
 
         A picture that is there already comes back as it is. When the disk refuses, the picture
         comes back with `unsaved` saying why and lives in memory until newer ones displace it.
         """
         file = encode_picture(
-            rgb, width, height, self._format, infotext, request_json, self._quality
+            rgb, width, height, self._format, infotext, request_json, self._quality, alpha
         )
         picture = self._new(job, index, seed, width, height, infotext)
         try:
@@ -191,7 +197,7 @@ class ImageStore:
             NotFound: its file was removed, or it fell out of memory.
         """
         try:
-            data = self._unsaved.content(picture.id) or self._path(picture).read_bytes()
+            data = self._unsaved.content(picture.id) or _read(self._path(picture))
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise NotFound("error.picture_gone", path=picture.path, reason=reason) from error
@@ -286,3 +292,9 @@ class ImageStore:
         if not parts or any(part in ("..", "/") or ":" in part or "\\" in part for part in parts):
             raise NotFound("error.picture_gone", path=picture.path, reason="path")
         return self._data_dir.joinpath(*parts)
+
+
+def _read(path: Path) -> bytes:
+    if path.is_symlink():  # no picture that was saved here; it could be any file of the server
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return path.read_bytes()

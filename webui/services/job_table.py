@@ -5,17 +5,29 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, insert, select, update
 
 from webui.core.errors import InvalidRequest, Message
-from webui.core.picture_fields import PICTURES
+from webui.core.picture_rules import uploads
 from webui.core.request import GenerationRequest
 from webui.services.fairness import Waiting, fair_order
-from webui.services.records import ACTIVE, UNKEPT, Job, JobState, read_request
+from webui.services.records import (
+    ACTIVE,
+    EXTRAS,
+    UNKEPT,
+    Extras,
+    Job,
+    JobState,
+    read_extras,
+    read_request,
+)
+from webui.services.reordering import move
 from webui.services.store import Store
+from webui.services.tables import extras as orders
 from webui.services.tables import job_inputs, jobs
 
 
@@ -41,19 +53,20 @@ class JobTable:
         cap: int,
         *,
         keep: bool = True,
+        extras: Extras | None = None,
     ) -> Job:
         """Puts a job at the end of its owner's line; a known `key` gives the job it gave before.
 
-        `keep`: its pictures go into the history.
+        `keep`: its pictures go into the history. `extras`: what it does instead of drawing.
 
         Raises:
             InvalidRequest: the owner has `cap` jobs waiting already.
         """
-        kind = "img2img" if request.init_image else "txt2img"
+        kind = EXTRAS if extras else "img2img" if request.init_image else "txt2img"
         with self._store.write() as connection:
             if key is not None:
                 known = connection.execute(
-                    select(jobs).where(jobs.c.owner == owner, jobs.c.idempotency_key == key)
+                    _rows().where(jobs.c.owner == owner, jobs.c.idempotency_key == key)
                 ).first()
                 if known:
                     return _job(known)
@@ -76,29 +89,33 @@ class JobTable:
                     idempotency_key=key,
                 )
             )
-            named = {getattr(request, field) for field in PICTURES} - {""}
+            named = set(uploads(request).values())
+            if extras:
+                named = {extras.picture}
+                order = json.dumps(asdict(extras))
+                connection.execute(insert(orders).values(job_id=job_id, order=order))
             if named:
                 rows = [{"job_id": job_id, "input_id": input_id} for input_id in named]
                 connection.execute(insert(job_inputs), rows)
-            return _job(connection.execute(select(jobs).where(jobs.c.id == job_id)).one())
+            return _job(connection.execute(_rows().where(jobs.c.id == job_id)).one())
 
     def get(self, job_id: str) -> Job | None:
         """The job of this id."""
         with self._store.read() as connection:
-            row = connection.execute(select(jobs).where(jobs.c.id == job_id)).first()
+            row = connection.execute(_rows().where(jobs.c.id == job_id)).first()
         return _job(row) if row else None
 
     def some(self, job_ids: Sequence[str]) -> list[Job]:
         """The jobs of these ids, in no order."""
         with self._store.read() as connection:
-            rows = connection.execute(select(jobs).where(jobs.c.id.in_(tuple(job_ids)))).all()
+            rows = connection.execute(_rows().where(jobs.c.id.in_(tuple(job_ids)))).all()
         return [_job(row) for row in rows]
 
     def in_states(self, states: Iterable[JobState]) -> list[Job]:
         """All jobs in these states, the oldest first."""
         with self._store.read() as connection:
             rows = connection.execute(
-                select(jobs).where(jobs.c.state.in_(tuple(states))).order_by(jobs.c.sequence)
+                _rows().where(jobs.c.state.in_(tuple(states))).order_by(jobs.c.sequence)
             ).all()
         return [_job(row) for row in rows]
 
@@ -106,7 +123,7 @@ class JobTable:
         """The owner's latest jobs that are over, the newest first."""
         with self._store.read() as connection:
             rows = connection.execute(
-                select(jobs)
+                _rows()
                 .where(jobs.c.owner == owner, jobs.c.state.not_in(ACTIVE))
                 .order_by(jobs.c.sequence.desc())
                 .limit(limit)
@@ -151,7 +168,15 @@ class JobTable:
                 .where(jobs.c.sequence == sequence, jobs.c.state == "queued")
                 .values(state="running", served=latest + 1, started=_now())
             )
-            return _job(connection.execute(select(jobs).where(jobs.c.sequence == sequence)).one())
+            return _job(connection.execute(_rows().where(jobs.c.sequence == sequence)).one())
+
+    def move(self, owner: str, job_id: str, before: str | None) -> None:
+        """Puts a waiting job in front of another of the same owner, or (None) behind all.
+
+        Raises:
+            NotFound: one of the two does not wait, or is somebody else's.
+        """
+        move(self._store, owner, job_id, before)
 
     def request_cancel(self, job_id: str) -> None:
         """Cancels a job that waits; asks for it where it runs; leaves one that is over."""
@@ -203,6 +228,10 @@ def _now() -> datetime:
     return datetime.now(timezone.utc)
 
 
+def _rows() -> Select[Any]:
+    return select(jobs, orders.c.order).outerjoin(orders, orders.c.job_id == jobs.c.id)
+
+
 def _job(row: Row[Any]) -> Job:
     return Job(
         sequence=row.sequence,
@@ -217,4 +246,5 @@ def _job(row: Row[Any]) -> Job:
         created=row.created,
         started=row.started,
         finished=row.finished,
+        extras=read_extras(row.order) if row.order else None,
     )

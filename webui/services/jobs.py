@@ -14,8 +14,8 @@ from webui.services.hub import EventHub
 from webui.services.images import ImageStore
 from webui.services.inputs.store import InputStore
 from webui.services.job_table import JobTable
-from webui.services.originals import check_original
-from webui.services.records import ACTIVE, Job, JobState, PictureState
+from webui.services.originals import check_finished, check_original
+from webui.services.records import ACTIVE, Extras, Job, JobState, PictureState
 from webui.services.runs import ModelSource, Runs
 from webui.services.store import Store
 from webui.services.views import picture_view
@@ -89,19 +89,26 @@ class JobService:
         *,
         idempotency_key: str | None = None,
         keep: bool = True,
+        extras: Extras | None = None,
     ) -> Job:
         """Puts a job into the queue. A key that was used before gives the job of that time.
 
         `keep`: its pictures go into the history. Else they are there until somebody calls
-        `discard` of the image store, or the server starts again.
+        `discard` of the image store, or the server starts again. `extras`: what it does instead
+        of drawing; the request says what the picture was made of.
 
         Raises:
             InvalidRequest: too many jobs of this owner wait already, or a picture that the
                 request begins with is not there.
             StorageError: the database cannot be written.
         """
-        check_original(owner, request, self._images, self._inputs)
-        job = self._jobs.add(owner, request, idempotency_key, self._max_queued, keep=keep)
+        if extras:
+            check_finished(owner, extras, self._inputs)
+        else:
+            check_original(owner, request, self._images, self._inputs)
+        job = self._jobs.add(
+            owner, request, idempotency_key, self._max_queued, keep=keep, extras=extras
+        )
         self._dispatcher.changed(job.id)
         return job
 
@@ -111,7 +118,8 @@ class JobService:
         Raises:
             NotFound: no such job of this owner.
         """
-        return self.submit(owner, self.get(owner, job_id).request)
+        job = self.get(owner, job_id)
+        return self.submit(owner, job.request, extras=job.extras)
 
     def cancel(self, owner: str, job_id: str, *, admin: bool = False) -> Job:
         """Ends a job: at once while it waits, within one step while it runs.
@@ -127,14 +135,28 @@ class JobService:
         self._dispatcher.changed(job_id)
         return self.get(owner, job_id, admin=admin)
 
+    def move(self, owner: str, job_id: str, before: str | None = None) -> Job:
+        """Puts a waiting job in front of another of the same owner, or behind all of them.
+
+        Raises:
+            NotFound: one of the two does not wait, or is somebody else's.
+        """
+        self._jobs.move(owner, job_id, before)
+        self._dispatcher.changed(job_id)
+        return self.get(owner, job_id)
+
     def skip(self, owner: str, job_id: str, *, admin: bool = False) -> Job:
         """Gives up the pictures that are drawn now and goes on with the next of the job.
+
+        A job that has no next, because it makes a finished picture larger, is cancelled.
 
         Raises:
             NotFound: no such job of this owner (of anybody for an administrator).
         """
         job = self.get(owner, job_id, admin=admin)
         worker = self._runs.worker_of(job_id)
+        if worker and job.extras:
+            return self.cancel(owner, job_id, admin=admin)
         if worker:
             self._pool.send(worker, SkipPictures(job_id))
         return job

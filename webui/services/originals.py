@@ -7,13 +7,12 @@ from typing import Any, Protocol
 
 from webui.core.errors import InvalidRequest, Message, NotFound
 from webui.core.picture_fields import GROWN, PICTURES
+from webui.core.picture_rules import uploads
 from webui.core.request import PARAMETERS, GenerationRequest
+from webui.core.tile_grid import tile_grid
 from webui.services.inputs.table import Input
-from webui.services.records import Job, Picture
+from webui.services.records import Extras, Job, Picture
 from webui.services.views import settings_of
-
-DIGITS = 64
-"""Characters of the name of an uploaded picture."""
 
 
 class Pictures(Protocol):
@@ -58,20 +57,24 @@ class Inputs(Protocol):
 def check_original(
     owner: str, request: GenerationRequest, pictures: Pictures, inputs: Inputs
 ) -> None:
-    """Refuses a request whose pictures to begin with are missing or of a wrong size.
+    """Refuses a request whose pictures to begin with are missing, or of a size that does not fit.
 
     Raises:
         InvalidRequest: as said, with a problem for each.
     """
-    lost = [_input_missing(f, n) for f, n in _named(request).items() if not inputs.use(owner, n)]
+    uploaded = uploads(request)
+    lost = [_input_missing(f, n) for f, n in uploaded.items() if not inputs.use(owner, n)]
     if lost:
         raise InvalidRequest(*lost)
+    if request.tile_upscale:
+        start = inputs.get(owner, request.init_image)
+        tile_grid((start.width, start.height), request)
     if not request.first_pass:
         return
     try:
         picture: Picture | Input = (
             inputs.get(owner, request.first_pass)
-            if _uploaded(request.first_pass)
+            if "first_pass" in uploaded
             else pictures.get(owner, request.first_pass)
         )
     except NotFound as error:
@@ -84,6 +87,16 @@ def check_original(
         raise InvalidRequest(Message("error.first_pass_size", values, "width"))
 
 
+def check_finished(owner: str, extras: Extras, inputs: Inputs) -> None:
+    """Refuses to enlarge a picture that is not there.
+
+    Raises:
+        InvalidRequest: as said.
+    """
+    if not inputs.use(owner, extras.picture):
+        raise InvalidRequest(_input_missing("picture", extras.picture))
+
+
 def originals_of(job: Job, pictures: Pictures, inputs: Inputs) -> dict[str, bytes]:
     """The files of the pictures that the job's request names, by the field that does.
 
@@ -91,14 +104,15 @@ def originals_of(job: Job, pictures: Pictures, inputs: Inputs) -> dict[str, byte
         InvalidRequest: one of them is not there any more.
     """
     found = {}
-    for field, name in _named(job.request).items():
+    for field, name in uploads(job.request).items():
         try:
             found[field] = inputs.content(job.owner, name)
         except NotFound as error:
             raise InvalidRequest(_input_missing(field, name)) from error
-    if job.request.first_pass:
+    if job.request.first_pass and "first_pass" not in found:
         try:
-            found["first_pass"] = _first_pass(job, pictures, inputs)
+            finished = pictures.get(job.owner, job.request.first_pass)
+            found["first_pass"] = pictures.content(finished)
         except NotFound as error:
             raise _first_pass_missing(job.request) from error
     return found
@@ -111,26 +125,8 @@ def enlarging(picture: Picture, wishes: Mapping[str, Any]) -> dict[str, Any]:
     """
     size = {"width": picture.width, "height": picture.height}
     begun = {"hires": True, "first_pass": picture.id, "batch_size": 1, "batch_count": 1}
-    plain = {field: PARAMETERS[field].default for field in (*PICTURES, *GROWN)}
+    plain = {field: PARAMETERS[field].default for field in (*PICTURES, *GROWN, "tile_upscale")}
     return {**settings_of(picture), **wishes, **size, **begun, **plain}
-
-
-def _first_pass(job: Job, pictures: Pictures, inputs: Inputs) -> bytes:
-    name = job.request.first_pass
-    if _uploaded(name):
-        return inputs.content(job.owner, name)
-    return pictures.content(pictures.get(job.owner, name))
-
-
-def _uploaded(name: str) -> bool:
-    """Whether the name is one of an uploaded picture; finished ones have shorter names."""
-    return len(name) == DIGITS
-
-
-def _named(request: GenerationRequest) -> dict[str, str]:
-    """The uploaded pictures that the request names, by field."""
-    named = {field: str(getattr(request, field)) for field in PICTURES}
-    return {field: name for field, name in named.items() if name}
 
 
 def _input_missing(field: str, name: str) -> Message:

@@ -55,18 +55,20 @@ def encode_picture(
     infotext: str,
     request_json: str,
     quality: int = QUALITY,
+    alpha: bytes | None = None,
 ) -> PictureFile:
     """Encodes `rgb` (height * width * 3 bytes, row by row) with both texts.
 
     What the format cannot hold, a longer side or longer texts than it has room for, becomes a
-    PNG; so does everything where Pillow was built without the format. `quality`: 1 to 100; a
-    PNG loses nothing whatever it says.
+    PNG; so does everything where Pillow was built without the format, and everything that has
+    `alpha` (height * width bytes). `quality`: 1 to 100; a PNG loses nothing whatever it says.
 
     Raises:
         ValueError: `rgb` has not the length that the size asks for.
     """
     infotext, request_json = legible(infotext), legible(request_json)
-    if wanted != "png" and max(width, height) <= LONGEST_SIDE[wanted] and features.check(wanted):
+    fits = alpha is None and max(width, height) <= LONGEST_SIDE[wanted]
+    if wanted != "png" and fits and features.check(wanted):
         exif = _exif(infotext, request_json)
         if len(exif) <= MAX_EXIF:
             image = Image.frombytes("RGB", (width, height), rgb)
@@ -74,21 +76,31 @@ def encode_picture(
             # Colour at full resolution, as drawings need it; WebP has no such choice.
             image.save(buffer, _PILLOW[wanted], quality=quality, exif=exif, subsampling="4:4:4")
             return PictureFile(buffer.getvalue(), wanted)
-    return PictureFile(png_bytes(rgb, width, height, infotext, request_json), "png")
+    return PictureFile(png_bytes(rgb, width, height, infotext, request_json, alpha), "png")
 
 
-def png_bytes(rgb: bytes, width: int, height: int, infotext: str, request_json: str) -> bytes:
+def png_bytes(
+    rgb: bytes,
+    width: int,
+    height: int,
+    infotext: str,
+    request_json: str,
+    alpha: bytes | None = None,
+) -> bytes:
     """Encodes a PNG. Text that is not Latin-1 goes into an iTXt chunk, all other into tEXt.
 
     Raises:
         ValueError: `rgb` has not the length that the size asks for.
     """
     image = Image.frombytes("RGB", (width, height), rgb)
+    if alpha is not None:
+        image.putalpha(Image.frombytes("L", (width, height), alpha))
     info = PngInfo()
     info.add_text(PARAMETERS_CHUNK, infotext)
     # Some readers take tEXt for UTF-8, ours among them: for the exact copy that must not matter.
     add = info.add_text if request_json.isascii() else info.add_itxt
-    add(REQUEST_CHUNK, request_json)
+    if request_json:
+        add(REQUEST_CHUNK, request_json)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=info, compress_level=COMPRESSION)
     return buffer.getvalue()

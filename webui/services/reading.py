@@ -21,6 +21,9 @@ HASH_DIGITS = 10
 MODEL_LISTS = ("checkpoints", "vaes")
 SEEDS = ("seed", "variation_seed")
 
+SOME_PICTURE = "0" * 64
+"""Stands for a start picture that the form will have."""
+
 _HASHED = re.compile(r"(.*?)\s*\[([0-9a-fA-F]{8,64})\]")
 _SUFFIX = re.compile(r"\.(safetensors|ckpt|pt|pth|bin)$", re.IGNORECASE)
 
@@ -176,8 +179,10 @@ def _usable(found: Mapping[str, Any], names: Names) -> tuple[dict[str, Any], lis
     lenient = names if names.checkpoints else replace(names, checkpoints=("",))
     problems: list[Message] = []
     for _ in range(len(PARAMETERS)):
+        # No text holds the picture that was enlarged, but what was done with it.
+        begun = {"init_image": SOME_PICTURE} if left.get("tile_upscale") else {}
         try:
-            request = complete(left, lenient)
+            request = complete({**begun, **left}, lenient)
         except InvalidRequest as error:
             fields = {problem.field or "" for problem in error.problems}
             # A rule about several fields can name one that the text does not.

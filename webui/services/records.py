@@ -9,11 +9,15 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from webui.core.enlarging import Enlarging
 from webui.core.errors import Message
 from webui.core.request import GenerationRequest
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "set_aside"]
 PictureState = Literal["writing", "saved", "skipped", "unsaved", "unkept"]
+
+EXTRAS = "extras"
+"""The kind of a job that makes a finished picture larger."""
 
 UNKEPT = "-unkept"
 """Ending of the kind of a job whose pictures are for its client alone, not for the history."""
@@ -22,8 +26,23 @@ ACTIVE: tuple[JobState, ...] = ("queued", "running")
 
 
 @dataclass(frozen=True)
+class Extras:
+    """A finished picture that is to be made larger.
+
+    `picture`: its name among the uploaded ones. `infotext`: what it says of itself.
+    """
+
+    picture: str
+    wish: Enlarging
+    infotext: str = ""
+
+
+@dataclass(frozen=True)
 class Job:
-    """One job. `sequence` grows with submission; times are in UTC."""
+    """One job. `sequence` grows with submission; times are in UTC.
+
+    `extras`: what it does instead of drawing; its `request` then is what the picture was made of.
+    """
 
     sequence: int
     id: str
@@ -37,6 +56,7 @@ class Job:
     created: datetime
     started: datetime | None
     finished: datetime | None
+    extras: Extras | None = None
 
     @property
     def active(self) -> bool:
@@ -69,6 +89,12 @@ class Picture:
     created: datetime
     request: str
     unsaved: Message | None = None
+
+
+def read_extras(text: str) -> Extras:
+    """The order that was stored as JSON."""
+    values: dict[str, Any] = json.loads(text)
+    return Extras(values["picture"], Enlarging(**values["wish"]), values["infotext"])
 
 
 def read_request(text: str) -> GenerationRequest:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from webui import __version__
 from webui.core import infotext
+from webui.core.enlarging import infotext_after
 from webui.core.errors import InkstoneError, Message, StorageError
 from webui.core.events import (
     JobFinished,
@@ -19,14 +21,18 @@ from webui.core.events import (
     Remark,
     RunJob,
     StepDone,
+    TileDone,
+    TilesBegun,
+    Upscale,
+    UpscalerFile,
 )
-from webui.core.passes import further_models, pass_steps, second_pass_cost
+from webui.core.passes import further_models, upscalers_of
 from webui.core.seeds import picture_seeds, single
 from webui.services.announce import Announcer
 from webui.services.images import ImageStore
 from webui.services.job_table import JobTable
 from webui.services.originals import Inputs, originals_of
-from webui.services.progress import ProgressMeter
+from webui.services.progress import ProgressMeter, meter_of
 from webui.services.records import Job, JobState
 from webui.services.workers.protocol import WorkerId
 
@@ -54,6 +60,13 @@ class ModelSource(Protocol):
 
     def vae_hash_of(self, name: str) -> str | None:
         """The same for a separate VAE; None for "Automatic" as well."""
+
+    def upscaler_files(self, *names: str) -> Mapping[str, UpscalerFile]:
+        """Where those of the upscalers lie that are models.
+
+        Raises:
+            ModelFileError: one is not there.
+        """
 
 
 class End(NamedTuple):
@@ -104,7 +117,7 @@ class Runs:
         """What runs now."""
         return list(self._runs.values())
 
-    def prepare(self, job: Job, worker: WorkerId) -> RunJob | None:
+    def prepare(self, job: Job, worker: WorkerId) -> RunJob | Upscale | None:
         """Takes a claimed job in hand: the command for its worker, None if it is over already."""
         settled = {picture.index for picture in self._images.of_job(job.id)}
         missing = tuple(i for i in range(job.request.pictures) if i not in settled)
@@ -116,21 +129,23 @@ class Runs:
         except InkstoneError as error:
             self.end(job.id, End("failed", error.message))
             return None
-        request = job.request
-        meter = ProgressMeter(
-            request.pictures, settled, *pass_steps(request), second_pass_cost(request)
-        )
+        meter = ProgressMeter(1, settled, 0) if job.extras else meter_of(job.request, settled)
         self._runs[job.id] = Run(job, worker, meter)
         self._announcer.progress[job.id] = meter.now
         return command
 
-    def _command(self, job: Job, missing: tuple[int, ...]) -> RunJob:
+    def _command(self, job: Job, missing: tuple[int, ...]) -> RunJob | Upscale:
         """The job with all that its worker needs for the pictures `missing`.
 
         Raises:
             InkstoneError: a model or a picture is not there any more.
         """
         request = job.request
+        if job.extras:
+            wish = job.extras.wish
+            picture = self._inputs.content(job.owner, job.extras.picture)
+            upscalers = self._library.upscaler_files(*wish.upscalers)
+            return Upscale(job.id, wish, picture, request.seed, upscalers)
         others = {
             name: self._library.files(name, request.vae, field)
             for field, name in further_models(request).items()
@@ -144,6 +159,7 @@ class Runs:
             others,
             originals_of(job, self._images, self._inputs),
             self._library.embeddings_folders(),
+            self._library.upscaler_files(*upscalers_of(request)),
         )
 
     def phase(self, run: Run, event: PhaseStarted, at: float) -> None:
@@ -156,6 +172,16 @@ class Runs:
         run.meter.load_step(event.done, event.total)
         self._announcer.moment(run.job, run.meter.now)
 
+    def tile(self, run: Run, event: TileDone, at: float) -> None:
+        """The worker enlarged a part of a picture."""
+        run.meter.tiles(event.done, event.total, at)
+        self._announcer.moment(run.job, run.meter.now)
+
+    def tiles_begun(self, run: Run, event: TilesBegun, at: float) -> None:
+        """The worker began with further tiles of a picture."""
+        run.meter.tiles_begun(event.index, (event.first, event.last, event.total), at)
+        self._announcer.moment(run.job, run.meter.now)
+
     def step(self, run: Run, event: StepDone, at: float) -> None:
         """The worker did a step."""
         run.meter.step(event.indices, event.step, event.steps, at)
@@ -163,17 +189,9 @@ class Runs:
 
     def picture(self, run: Run, event: PictureDone, at: float) -> None:
         """A picture is finished: it is saved before it counts."""
-        request = run.job.request
         if event.index in run.meter.settled:
             return
-        alone = single(request, event.index)
-        text = infotext.format(
-            alone,
-            model_hash=self._library.hash_of(request.checkpoint),
-            vae_hash=self._library.vae_hash_of(request.vae),
-            version=f"Inkstone {__version__}",
-            extra=event.extra,
-        )
+        text, copy = self._texts(run.job, event)
         picture = self._images.save(
             run.job,
             event.index,
@@ -182,12 +200,29 @@ class Runs:
             event.width,
             event.height,
             text,
-            alone.model_dump_json(),
+            copy,
+            alpha=event.alpha,
         )
         run.meter.settle([event.index], at)
         if run.job.kept:
             self._announcer.picture(picture)
         self._announcer.moment(run.job, run.meter.now)
+
+    def _texts(self, job: Job, event: PictureDone) -> tuple[str, str]:
+        """The infotext of a picture, and its request as JSON; "" for one made elsewhere."""
+        request = job.request
+        alone = single(request, event.index)
+        if job.extras:
+            before, wish = job.extras.infotext, job.extras.wish
+            return infotext_after(before, wish), alone.model_dump_json() if before else ""
+        text = infotext.format(
+            alone,
+            model_hash=self._library.hash_of(request.checkpoint),
+            vae_hash=self._library.vae_hash_of(request.vae),
+            version=f"Inkstone {__version__}",
+            extra=event.extra,
+        )
+        return text, alone.model_dump_json()
 
     def remark(self, run: Run, event: Remark, at: float) -> None:
         """The worker has something to say that does not end the job."""

@@ -81,6 +81,14 @@ job_inputs = Table(
 )
 """Which uploaded pictures the requests of jobs name."""
 
+extras = Table(
+    "extras",
+    METADATA,
+    Column("job_id", String(32), ForeignKey("jobs.id"), primary_key=True),
+    Column("order", Text, nullable=False),
+)
+"""What jobs of the kind "extras" do with a finished picture, as JSON."""
+
 inputs = Table(
     "inputs",
     METADATA,

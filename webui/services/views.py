@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,7 +13,7 @@ from webui.core.events import StepDone
 from webui.core.passes import pass_steps
 from webui.core.seeds import single
 from webui.services.progress import Progress
-from webui.services.records import Job, Picture, read_request
+from webui.services.records import UNKEPT, Extras, Job, Picture, read_request
 
 
 def job_view(
@@ -33,6 +34,7 @@ def job_view(
     return {
         "id": job.id,
         "mine": mine,
+        "kind": job.kind.removesuffix(UNKEPT),
         "state": job.state,
         "prompt": job.request.prompt if mine else None,
         "pictures_total": total,
@@ -45,12 +47,19 @@ def job_view(
         "phase": progress.phase if progress else None,
         "step": progress.step if progress else 0,
         "steps": progress.steps if progress else sum(pass_steps(job.request)),
+        "tiles": list(progress.tiles) if progress and progress.tiles else None,
         "eta_seconds": progress.eta_seconds if progress else None,
         "cancel_requested": job.cancel_requested,
         "error": job.error.to_json() if job.error and mine else None,
         "remarks": [remark.to_json() for remark in remarks] if mine else [],
         "request": job.request.model_dump() if mine else None,
+        "extras": _order(job.extras) if mine and job.extras else None,
     }
+
+
+def _order(extras: Extras) -> dict[str, Any]:
+    """What is done with which uploaded picture."""
+    return {"picture": extras.picture, **asdict(extras.wish)}
 
 
 def picture_view(picture: Picture) -> dict[str, Any]:
@@ -80,6 +89,7 @@ def step_view(job_id: str, progress: Progress, step: StepDone | None = None) -> 
         "indices": list(progress.indices),
         "step": progress.step,
         "steps": progress.steps,
+        "tiles": list(progress.tiles) if progress.tiles else None,
         "eta_seconds": progress.eta_seconds,
         "loaded": progress.loaded,
         "progress": progress.progress,

@@ -66,9 +66,11 @@ def test_the_same_pixels_are_one_file_and_everybody_sees_their_own(inputs, add, 
 
 def test_what_nobody_uses_goes_and_what_a_job_names_stays(inputs, add, store):
     free, named, mask = add(), add(image=gradient((8, 8))), add(image=gradient((8, 16)))
+    first = add(image=gradient((64, 64)))
     add("bob", gradient((8, 8)))
-    request = a_request(init_image=named.id, mask=mask.id)
-    JobTable(store).add("ann", request, None, 10)
+    table = JobTable(store)
+    table.add("ann", a_request(init_image=named.id, mask=mask.id), None, 10)
+    table.add("ann", a_request(hires=True, first_pass=first.id), None, 10)
     inputs.sweep()
     assert inputs.get("bob", named.id)
     age(store, 31)
@@ -76,6 +78,7 @@ def test_what_nobody_uses_goes_and_what_a_job_names_stays(inputs, add, store):
     inputs.sweep()
     assert inputs.content("ann", named.id)
     assert inputs.content("ann", mask.id)
+    assert inputs.content("ann", first.id)
     for owner, gone in (("ann", free.id), ("bob", named.id)):
         with pytest.raises(NotFound):
             inputs.get(owner, gone)
