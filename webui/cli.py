@@ -23,9 +23,11 @@ COMMANDS = MappingProxyType(
     {
         "serve": "webui.commands.serve",
         "generate": "webui.commands.generate",
+        "upscale": "webui.commands.upscale",
         "convert": "webui.commands.convert",
         "merge": "webui.commands.merge",
         "download": "webui.commands.download",
+        "token": "webui.commands.token",
         "doctor": "webui.commands.doctor",
         "bench": "webui.commands.bench",
         "test": "webui.commands.check",

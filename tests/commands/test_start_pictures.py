@@ -48,6 +48,7 @@ def test_what_is_given_counts_and_only_masked_leaves_the_size_to_the_model() -> 
     assert (given["width"], given["height"], given["denoising_strength"]) == ("256", "768", "0.3")
     masked = begun(start((512, 768)), {"inpaint_area": "Only masked"})
     assert "width" not in masked
+    assert "width" not in begun(start((512, 768)), {"tile_upscale": True})
     grown = begun(start((512, 768)), {"outpaint_left": "64", "outpaint_up": "many"})
     assert (grown["width"], grown["height"]) == ("576", "768")
 
@@ -91,6 +92,21 @@ def test_each_start_picture_becomes_a_picture_and_nothing_is_overwritten(tmp_pat
             values = infotext.parse(picture.info["parameters"]).values()
             assert (values["denoising_strength"], values["seed"]) == (0.75, 42)
     assert (tmp_path / "c.png").read_bytes() == before
+
+
+def test_a_picture_is_enlarged_in_tiles(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(saved(gradient((96, 64)), "PNG"))
+    init = ("--init", str(tmp_path / "a.png"), "--tile-upscale", "--tile-scale")
+    size = ("--width", "128", "--height", "128", "--tile-overlap", "32")
+    asked = ("generate", "a red apple", *init, "2", *size, *QUICK, "--denoising-strength", "0.3")
+    done = run(*asked, "-o", str(tmp_path / "b.png"))
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "b.png") as picture:
+        assert picture.size == (192, 128)
+        assert "SD upscale upscaler: Lanczos" in picture.info["parameters"]
+    much = run("generate", "x", *init, "4", "--tile-overlap", "250", "--width", "256", *QUICK)
+    assert much.returncode == 2
+    assert much.stderr.startswith("--tile-overlap: ")
 
 
 def test_what_cannot_be_used_is_named_with_its_file(tmp_path: Path) -> None:

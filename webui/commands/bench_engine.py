@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from webui.engine.bench import compare
+from webui.engine.bench import compare, drawing_timer
 from webui.engine.bench_beginning import beginning_costs
 from webui.engine.bench_inpainting import painting_figures
 from webui.services.models import ModelEntry
@@ -49,3 +49,13 @@ def of_painting(entry: ModelEntry) -> dict[str, Any]:
     width, height = entry.native_size
     figures = painting_figures(entry.path, width=width, height=height)
     return {**asdict(figures), "times": figures.times}
+
+
+def picture_timer(entry: ModelEntry) -> Callable[[], float]:
+    """Draws one picture of 20 steps each time it is called; the seconds that it took.
+
+    Raises:
+        ModelFileError: the model cannot be loaded.
+    """
+    width, height = entry.native_size
+    return drawing_timer(entry.path, width=width, height=height)

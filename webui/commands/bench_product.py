@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from statistics import quantiles
-from typing import Any
 
-import psutil
 from playwright.sync_api import Page, sync_playwright
 
+from webui.commands.bench_api import measure_api
+from webui.commands.bench_server import (
+    HOST,
+    PATIENCE,
+    ask,
+    free_port,
+    server,
+    server_process,
+    wait_for_port,
+)
 from webui.commands.browsers import FLAGS, installed_chromium
-from webui.commands.paths import LAUNCHER
-from webui.core.errors import InkstoneError
 
-HOST = "127.0.0.1"
-PATIENCE = 120
-"""Seconds after which a measurement is given up."""
-
-POLL = 0.01
 SAMPLES = 300
 MEGABYTE = 10**6
 LONG_JOB = {"prompt": "a cat", "steps": 150, "batch_count": 100}
@@ -38,7 +34,8 @@ class ProductFigures:
     """Seconds count from the command; None where no Chromium was there to look.
 
     `memory` is the server process's resident memory in megabytes after the first picture;
-    the page times are in milliseconds, of an unrelated request while pictures are drawn.
+    the page times are in milliseconds, of an unrelated request while pictures are drawn. For the
+    last three see `webui.commands.bench_api`.
     """
 
     port: float
@@ -48,6 +45,9 @@ class ProductFigures:
     page_p50: float
     page_p95: float
     page_max: float
+    rest_extra: float
+    idle_browsers: float
+    history_page: float
 
 
 def measure(models_dir: Path) -> ProductFigures:
@@ -66,8 +66,9 @@ def measure(models_dir: Path) -> ProductFigures:
                 form = wait_for_form(page, port) - start
                 picture = wait_for_picture(page) - start
             times = page_times(port)
-            memory = server_memory(child) / MEGABYTE
+            memory = server_process(child).memory_info().rss / MEGABYTE
     cuts = quantiles(times, n=20)
+    api = measure_api(models_dir)
     return ProductFigures(
         port=answered,
         form=form,
@@ -76,62 +77,10 @@ def measure(models_dir: Path) -> ProductFigures:
         page_p50=cuts[9],
         page_p95=cuts[18],
         page_max=max(times),
+        rest_extra=api.rest_extra,
+        idle_browsers=api.idle_browsers,
+        history_page=api.history_page,
     )
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        number: int = listener.getsockname()[1]
-        return number
-
-
-@contextmanager
-def server(port: int, data_dir: Path, models_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The command that people type, in a process of its own."""
-    command = [sys.executable, str(LAUNCHER), "serve", "--no-browser", "--port", str(port)]
-    command += ["--data-dir", str(data_dir), "--models-dir", str(models_dir)]
-    with (data_dir / "bench.log").open("wb") as log:
-        child = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            yield child
-        finally:
-            family = psutil.Process(child.pid).children(recursive=True)
-            child.terminate()
-            for process in psutil.wait_procs([psutil.Process(child.pid), *family], timeout=15)[1]:
-                process.kill()
-
-
-def wait_for_port(port: int, child: subprocess.Popen[bytes]) -> float:
-    """The moment at which the port answered a request.
-
-    Raises:
-        InkstoneError: it never did, or the server ended.
-    """
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and child.poll() is None:
-        try:
-            ask(port, "GET", "/")
-        except (OSError, HTTPException):
-            time.sleep(POLL)
-        else:
-            return time.monotonic()
-    raise InkstoneError("error.bench_server", seconds=PATIENCE, reason=str(child.poll()))
-
-
-def ask(port: int, method: str, path: str, body: Any = None) -> Any:
-    """One request to the server; the parsed answer where it is JSON, else its bytes."""
-    connection = HTTPConnection(HOST, port, timeout=PATIENCE)
-    try:
-        headers = {"Content-Type": "application/json", "Origin": f"http://{HOST}:{port}"}
-        content = None if body is None else json.dumps(body)
-        connection.request(method, path, content, headers)
-        answer = connection.getresponse()
-        data = answer.read()
-        return json.loads(data) if "json" in (answer.getheader("Content-Type") or "") else data
-    finally:
-        connection.close()
 
 
 @contextmanager
@@ -189,14 +138,3 @@ def state_of(port: int, job_id: str) -> str:
     jobs = ask(port, "GET", "/api/jobs?scope=mine")
     rows = jobs["jobs"] if isinstance(jobs, dict) else jobs
     return next((row["state"] for row in rows if row["id"] == job_id), "")
-
-
-def server_memory(child: subprocess.Popen[bytes]) -> int:
-    """Resident bytes of the server process, which may be the launcher's child."""
-    launcher = psutil.Process(child.pid)
-    for process in (launcher, *launcher.children(recursive=True)):
-        arguments = process.cmdline()
-        if "webui.cli" in arguments and "serve" in arguments:
-            resident: int = process.memory_info().rss
-            return resident
-    return 0

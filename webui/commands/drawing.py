@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,11 @@ from webui import __version__
 from webui.commands.given import settings
 from webui.commands.speech import Speech
 from webui.commands.targets import numbered
+from webui.commands.writing import put
 from webui.core import infotext
-from webui.core.errors import InkstoneError, Message, StorageError
+from webui.core.errors import InkstoneError, Message
 from webui.core.events import Phase
-from webui.core.passes import further_models, pass_steps
+from webui.core.passes import further_models, pass_steps, upscalers_of
 from webui.core.request import GenerationRequest
 from webui.core.seeds import single
 from webui.engine.device import choose_device
@@ -86,6 +86,7 @@ def _draw_one(work: Work, models: Models, library: ModelLibrary, watcher: Watche
         encoder=model.encoder,
         others={name: (other.bundle, other.encoder) for name, other in others.items()},
         images={field: path.read_bytes() for field, path in work.images.items()},
+        upscalers=models.upscalers.ways(library.upscaler_files(*upscalers_of(request))),
     )
 
 
@@ -119,7 +120,7 @@ class Writer:
         self.written = written
 
     def write(self, picture: Picture) -> None:
-        """Writes one picture, aside first, so that no half file is ever under its name.
+        """Writes one picture.
 
         Raises:
             StorageError: the system refused.
@@ -137,16 +138,7 @@ class Writer:
         wanted = format_of(self.target.suffix) or "png"
         file = encode_picture(rgb, width, height, wanted, text, copy)
         path = numbered(self.target, picture.index, self.request.pictures)
-        if file.format != wanted:
-            path = path.with_suffix(f".{file.format}")
-        aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            aside.write_bytes(file.data)
-            aside.replace(path)
-        except OSError as fault:
-            aside.unlink(missing_ok=True)
-            raise StorageError("error.write", path=str(path), reason=fault.strerror) from fault
-        self.written.append((path, text))
+        self.written.append((put(file, path), text))
 
 
 class Teller(Watcher):
@@ -163,6 +155,7 @@ class Teller(Watcher):
         self._task = bar.add_task("", total=self._steps * request.batch_count)
         self._steps_before = 0
         self._batches = 0
+        self._tiles = (0, 1, 1)
 
     def close(self, *, keep: bool) -> None:
         """Takes the bar away, or leaves it as it is."""
@@ -174,14 +167,24 @@ class Teller(Watcher):
         if phase == "denoise":
             self._steps_before = self._steps * self._batches
             self._batches += 1
+            self._tiles = (0, 1, 1)
         count = f" {index + 1}/{self._pictures}" if self._pictures > 1 else ""
         self._bar.update(self._task, description=self._say(f"phase.{phase}") + count)
 
     def on_step(self, indices: Indices, event: StepEvent) -> None:
         """Moves the bar."""
+        before, drawn, total = self._tiles
         step = self._say("progress.step", step=event.step, steps=event.steps)
-        done = self._steps_before + event.step
+        if total > 1:
+            tiles = f"{before + 1}-{before + drawn}" if drawn > 1 else before + 1
+            step = f"{self._say('progress.tile', tile=tiles, tiles=total)} · {step}"
+        share = (before + drawn * event.step / event.steps) / total
+        done = self._steps_before + share * self._steps
         self._bar.update(self._task, completed=done, description=step)
+
+    def on_tiles(self, index: int, tiles: Indices, count: int) -> None:
+        """The bar moves by the share of each tile."""
+        self._tiles = (tiles[0], len(tiles), count)
 
     def on_remark(self, message: Message) -> None:
         """Says it on standard error."""

@@ -16,6 +16,7 @@ from webui.commands.start_pictures import begun, opened_starts
 from webui.commands.targets import targets
 from webui.core.parameters import Parameter
 from webui.core.request import FIXED_CHOICES, PARAMETERS, RANDOM_SEED, GenerationRequest
+from webui.core.tile_grid import tile_grid
 from webui.core.validation import complete, draw_seed
 from webui.services.models import ModelLibrary
 from webui.services.styles import StyleService
@@ -42,6 +43,9 @@ def generate(**values: Any) -> None:
             values["seed"] = str(draw_seed())  # one for all start pictures
         begins = [(begun(start, values), start.files) for start in starts] or [(values, {})]
         requests = [(requested(given, library), files) for given, files in begins]
+        for start, (request, _) in zip(starts, requests, strict=False):
+            if request.tile_upscale:
+                tile_grid(start.size, request)
         first = requests[0][0]
         places = targets(output, first.seed, first.pictures, inits)
         # Late: torch takes seconds to import, and faulty input is to be told at once.

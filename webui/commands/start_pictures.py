@@ -59,16 +59,28 @@ def opened_starts(inits: Sequence[Path], masks: Sequence[Path]) -> Iterator[list
         yield starts
 
 
+@contextmanager
+def opened_pictures(flag: str, files: Sequence[Path]) -> Iterator[list[tuple[PlainPicture, Path]]]:
+    """The plain pictures that these files hold, in their order; there until the body ends.
+
+    Raises:
+        InvalidRequest: a file cannot be used, with a problem for each that names `flag`.
+    """
+    with tempfile.TemporaryDirectory(prefix="inkstone-") as folder:
+        yield _read([(flag, path) for path in files], Path(folder))
+
+
 def begun(start: Start, given: Mapping[str, Any]) -> dict[str, Any]:
     """The flags that were given (None: not), and what the start picture says for those that not.
 
     The picture is drawn in its own size, as near as the request allows. With "Only masked" the
-    size is that of the painted part, so it is the model's own unless it was given.
+    size is that of the painted part, and with SD upscale that of a tile, so it is the model's own
+    unless it was given.
     """
     filled = dict(given)
     if filled.get("denoising_strength") is None:
         filled["denoising_strength"] = STRENGTH
-    if filled.get("inpaint_area") != AREA:
+    if filled.get("inpaint_area") != AREA and not filled.get("tile_upscale"):
         borders = [_pixels(filled.get(field)) for field in GROWN]
         width, height = fitting(start.size, (sum(borders[:2]), sum(borders[2:])))
         if filled.get("width") is None and filled.get("height") is None:
