@@ -237,6 +237,29 @@ def test_a_picture_of_txt2img_goes_on_and_grows(desk: Desk) -> None:
     page.click('#ink-img2img-stage [data-action="accept"]')
     expect(desk.field("outpaint_left")).to_have_value("0")
     expect(desk.field("width")).to_have_value("128")
+    enlarge_in_tiles(desk)
+
+
+def enlarge_in_tiles(desk: Desk) -> None:
+    """The picture of 128 x 64 on the canvas, twice as large, in tiles of the size of the form."""
+    page = desk.page
+    page.click("#ink-img2img-tiles-toggle")
+    desk.field("tile_upscale").check()
+    expect(desk.field("height")).to_have_value("128")  # the model's own
+    desk.fill(width="96", height="96", tile_overlap="96")
+    page.click("#ink-img2img-generate")
+    expect(page.locator("#ink-img2img-tile_overlap-error")).to_contain_text("96x96")
+    desk.studio.forgive("422")
+    desk.fill(tile_overlap="16")
+    desk.field("tile_upscaler").select_option("Nearest")
+    summary = page.locator("#ink-img2img-tiles-toggle .ink-fold-summary")
+    expect(summary).to_have_text("256×128 in 6 tiles of 96×96")
+    [larger] = desk.draw()
+    assert (larger["width"], larger["height"]) == (256, 128)
+    assert "SD upscale overlap: 16, SD upscale upscaler: Nearest" in larger["infotext"]
+    expect(desk.result(larger)).to_be_visible()
+    page.click('#ink-img2img-stage [data-action="accept"]')
+    expect(desk.field("tile_upscale")).not_to_be_checked()
 
 
 def test_a_batch_draws_each_file_with_its_own_settings(

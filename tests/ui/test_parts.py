@@ -20,6 +20,7 @@ from webui.core.errors import InkstoneError, Message
 from webui.core.events import Phase
 from webui.core.request import PARAMETERS, GenerationRequest
 from webui.core.validation import Names
+from webui.http.policies import page_policy
 from webui.services.localisation import Localiser
 from webui.ui import img2img
 from webui.ui.actions import checkpoint_menu, models_json, submit_handler
@@ -63,6 +64,7 @@ def make_services(submit: Any) -> UiServices:
         owner_of=lambda request: request.headers["owner"],
         language_of=lambda request: request.headers["language"],
         translate=LOCALISER.message,
+        policy=page_policy,
         version="1",
     )
 
@@ -86,7 +88,7 @@ def press_generate(values: dict[str, Any], submit: Any, language: str = "en") ->
 
 def test_every_field_that_is_shown_has_one_place() -> None:
     folded = [name for names in FOLDS.values() for name in names]
-    pictures = {"img2img", "inpaint", "soft", "outpaint"}
+    pictures = {"img2img", "inpaint", "soft", "outpaint", "tiles"}
     shown = {name: row.group for name, row in PARAMETERS.items() if row.shown}
     of_txt2img = sorted(name for name, group in shown.items() if group not in pictures)
     assert sorted([*controls(NAMES).controls, *folded]) == of_txt2img
@@ -167,6 +169,7 @@ def test_an_error_of_the_server_has_no_field() -> None:
 
 def test_models_carry_size_and_defaults() -> None:
     table = json.loads(models_json(make_services(None)))
+    assert {"Latent", "Lanczos"} < set(table.pop("upscalers"))
     assert table == {
         "checkpoints": {"starter": {"width": 128, "height": 192, "steps": 12}},
         "vaes": ["Automatic", "soft"],
@@ -174,6 +177,7 @@ def test_models_carry_size_and_defaults() -> None:
             "starter": {"about": {"en": "small"}, "examples": {"en": ["a cup"]}, "variant": "base"}
         },
         "titles": {"starter": "starter · SDXL LCM"},
+        "picture_upscalers": ["None", "Lanczos", "Nearest"],
     }
 
 
@@ -199,11 +203,13 @@ def test_head_tags_go_into_the_page_only() -> None:
         Route("/text", lambda request: PlainTextResponse("<head>")),
     ]
     app = Starlette(routes=routes)
-    app.add_middleware(PageHead, tags="<link>字")
+    app.add_middleware(PageHead, tags="<link>字", policy=lambda html: f"{len(html)}")
     client = TestClient(app)
     answer = client.get("/", headers={"accept-encoding": "gzip"})
     assert answer.text == page.replace("<head>", "<head><link>字")
-    assert int(answer.headers["content-length"]) == len(answer.content)
+    length = answer.headers["content-length"]
+    assert int(length) == len(answer.content)
+    assert answer.headers["content-security-policy"] == length  # of the page as it is sent
     assert client.get("/other").text == page
     assert client.get("/text").text == "<head>"
 
@@ -213,7 +219,7 @@ def test_an_error_behind_the_page_is_not_swallowed() -> None:
         raise RuntimeError("gone")
 
     app = Starlette(routes=[Route("/", broken)])
-    app.add_middleware(PageHead, tags="")
+    app.add_middleware(PageHead, tags="", policy=page_policy)
     with pytest.raises(RuntimeError, match="gone"):
         TestClient(app).get("/")
 

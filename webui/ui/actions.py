@@ -132,8 +132,17 @@ def models_json(services: UiServices) -> str:
         for model in models
     }
     vaes = choices_of(services.names(), PARAMETERS["vae"])
+    upscalers = choices_of(services.names(), PARAMETERS["hires_upscaler"])
+    of_pictures = choices_of(services.names(), PARAMETERS["tile_upscaler"])
     titles = {model.name: title_of(model) for model in models}
-    table = {"checkpoints": checkpoints, "vaes": vaes, "about": about, "titles": titles}
+    table = {
+        "checkpoints": checkpoints,
+        "vaes": vaes,
+        "upscalers": upscalers,
+        "picture_upscalers": of_pictures,
+        "about": about,
+        "titles": titles,
+    }
     return json.dumps(table)
 
 

@@ -6,6 +6,7 @@ import gradio as gr
 
 from webui.ui.actions import connect_browser, connect_models, connect_submit
 from webui.ui.bindings import controls
+from webui.ui.extras import build_extras
 from webui.ui.header import build_header
 from webui.ui.history import build_history
 from webui.ui.img2img import build_img2img
@@ -27,6 +28,8 @@ def build(services: UiServices) -> gr.Blocks:
                 tab = build_txt2img(form)
             with gr.Tab(t("tab.img2img"), id="img2img", elem_id="ink-tab-img2img"):
                 build_img2img()
+            with gr.Tab(t("tab.extras"), id="extras", elem_id="ink-tab-extras"):
+                build_extras()
             with gr.Tab(t("tab.history"), id="history", elem_id="ink-tab-history"):
                 build_history()
             with gr.Tab(t("tab.info"), id="info", elem_id="ink-tab-info"):

@@ -59,5 +59,6 @@ def _tools(catalogues: Mapping[str, Mapping[str, str]]) -> Markup:
         ),
         element("select", *options, id="ink-language", data_i18n_label="label.language"),
         icon_button("moon", "button.theme", id="ink-theme"),
+        icon_button("account", "button.account", id="ink-account", hidden="hidden"),
         icon_button("leave", "button.leave", id="ink-leave", hidden="hidden"),
     )  # fmt: skip

@@ -12,8 +12,8 @@ from typing import Any
 from webui.core.picture_fields import GROWN
 from webui.ui.bindings import OPEN, fields_of
 from webui.ui.folds import folds
-from webui.ui.markup import Markup, button, element, icon_button, joined, place, switch, words
-from webui.ui.pieces import problem_line, progress_bar, prompt_tools, queue
+from webui.ui.markup import Markup, element, icon_button, joined, place, switch, words
+from webui.ui.pieces import prompt_tools, queue, start_buttons
 
 PREFIX = "ink-img2img"
 
@@ -28,6 +28,7 @@ FOLDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "inpaint": fields_of("inpaint"),
         "soft": fields_of("soft"),
         "outpaint": GROWN,
+        "tiles": fields_of("tiles"),
         "refiner": tuple(name for name in fields_of("refiner") if name != "hires_refiner"),
         "seed": fields_of("seed"),
         "advanced": (
@@ -61,7 +62,7 @@ def page_data() -> dict[str, Any]:
 def build_img2img() -> None:
     """Places the containers; `assets/img2img/tab.js` fills them when the tab is first opened."""
     left = element("div", _compose(), _work())
-    right = element("div", _actions(), _settings())
+    right = element("div", start_buttons(PREFIX, "button.generate"), _settings())
     place(element("section", left, right, id=PREFIX))
 
 
@@ -77,22 +78,6 @@ def _row(*parts: Markup, tool: bool = False) -> Markup:
 def _compose() -> Markup:
     prompts = element("div", _slot("prompt"), _slot("negative_prompt"), class_="ink-prompts")
     return element("div", prompts, prompt_tools(PREFIX), class_="ink-compose")
-
-
-def _actions() -> Markup:
-    generate = element(
-        "button", data_i18n="button.generate", type="button", id=f"{PREFIX}-generate",
-        class_="ink-button ink-main-button",
-    )  # fmt: skip
-    buttons = element(
-        "div",
-        generate,
-        button("button.interrupt", id=f"{PREFIX}-interrupt"),
-        button("button.skip", id=f"{PREFIX}-skip"),
-        class_="ink-actions",
-    )
-    bar = progress_bar(PREFIX)
-    return element("div", buttons, problem_line(PREFIX), bar, class_="ink-start")
 
 
 def _work() -> Markup:

@@ -9,11 +9,13 @@ from typing import Any
 import gradio as gr
 from fastapi import FastAPI
 from starlette.responses import Response
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
 from webui.core.request import PARAMETERS
 from webui.ui import img2img
 from webui.ui.bindings import FOLDS, choices_of, initial_value
+from webui.ui.narrowing import OnlyNeeded
 from webui.ui.page import PageHead, head_tags
 from webui.ui.services import UiServices
 from webui.ui.text import translations
@@ -23,7 +25,7 @@ ASSETS = Path(__file__).parent / "assets"
 ASSETS_PATH = "/ink"
 """Where our files are served; "/assets" belongs to Gradio's own."""
 
-MODELS = frozenset({"checkpoints", "vaes"})
+MODELS = frozenset({"checkpoints", "vaes", "upscalers", "picture_upscalers"})
 """Menus that change while the server runs; the page gets them with `models_json`."""
 
 
@@ -53,9 +55,14 @@ def mount(app: FastAPI, blocks: gr.Blocks, services: UiServices) -> FastAPI:
         i18n=translations(services.catalogues),
         theme=theme(),
         favicon_path=str(ASSETS / "icon.png"),
+        root_path=services.subpath or None,
     )
-    tags = head_tags(ASSETS_PATH, services.version, page_data(services))
-    app.add_middleware(PageHead, tags=tags)
+    for route in app.routes:
+        if isinstance(route, Mount) and isinstance(route.app, gr.routes.App):
+            route.app = OnlyNeeded(route.app)
+    assets = services.subpath + ASSETS_PATH
+    tags = head_tags(assets, services.version, page_data(services))
+    app.add_middleware(PageHead, tags=tags, policy=services.policy)
     return app
 
 
@@ -85,5 +92,6 @@ def page_data(services: UiServices) -> str:
         "parameters": table,
         "folds": dict(FOLDS),
         "img2img": img2img.page_data(),
+        "base": services.subpath,
     }
     return json.dumps(data)

@@ -6,6 +6,7 @@ styles must be there before that, so they are put into the HTML on its way out.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -19,6 +20,7 @@ STYLES = (
     "tools.css",
     "editor.css",
     "img2img.css",
+    "extras.css",
 )
 MARK = b"<head>"
 
@@ -39,11 +41,15 @@ def head_tags(assets: str, version: str, data: str) -> str:
 
 
 class PageHead:
-    """Middleware that adds `tags` to the page at "/"; every other answer passes untouched."""
+    """Middleware that adds `tags` to the page at "/"; every other answer passes untouched.
 
-    def __init__(self, app: ASGIApp, tags: str) -> None:
+    `policy`: makes the page's Content-Security-Policy of its HTML.
+    """
+
+    def __init__(self, app: ASGIApp, tags: str, policy: Callable[[bytes], str]) -> None:
         self._app = app
         self._tags = tags.encode()
+        self._policy = policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request (ASGI)."""
@@ -65,7 +71,9 @@ class PageHead:
                 return
             page = self._with_tags(body, Headers(raw=start["headers"]))
             if page is not body:
-                MutableHeaders(scope=start)["content-length"] = str(len(page))
+                head = MutableHeaders(scope=start)
+                head["content-length"] = str(len(page))
+                head["content-security-policy"] = self._policy(page)
             await send(start)
             await send({"type": "http.response.body", "body": page})
 

@@ -26,11 +26,12 @@ def prompt_tools(prefix: str) -> Markup:
 
 
 def send_buttons() -> Markup:
-    """Bring a picture to the img2img tab; the actions are ways of working there."""
+    """Bring a picture to the img2img tab, by its ways of working, or to the extras."""
     modes = {
         "img2img": "img2img.mode_img2img",
         "inpaint": "img2img.mode_inpaint",
         "sketch": "img2img.mode_sketch",
+        "extras": "extras.title",
     }
     return element(
         "div",
@@ -38,6 +39,26 @@ def send_buttons() -> Markup:
         *(button(key, data_action=mode) for mode, key in modes.items()),
         class_="ink-tools",
     )
+
+
+def start_buttons(prefix: str, key: str) -> Markup:
+    """Starts and ends the form's job; under the buttons what keeps it, and how far it is.
+
+    `key`: of the first button's text.
+    """
+    start = element(
+        "button", data_i18n=key, type="button", id=f"{prefix}-generate",
+        class_="ink-button ink-main-button",
+    )  # fmt: skip
+    buttons = element(
+        "div",
+        start,
+        button("button.interrupt", id=f"{prefix}-interrupt"),
+        button("button.skip", id=f"{prefix}-skip"),
+        class_="ink-actions",
+    )
+    bar = progress_bar(prefix)
+    return element("div", buttons, problem_line(prefix), bar, class_="ink-start")
 
 
 def problem_line(prefix: str) -> Markup:

@@ -61,6 +61,8 @@ class UiServices:
     queue for an owner and returns the job's id. `refresh` looks for new models. `merge` works the
     entry `styles` of request fields into the prompts. `owner_of` and `language_of` read a
     browser's request. `translate` turns a message into text of a language.
+    `policy` makes the
+    Content-Security-Policy of the page's HTML. `subpath` is the prefix of all addresses.
     """
 
     catalogues: Mapping[str, Mapping[str, str]]
@@ -72,4 +74,6 @@ class UiServices:
     owner_of: Callable[[Request], str]
     language_of: Callable[[Request], str]
     translate: Callable[[Message, str], str]
+    policy: Callable[[bytes], str]
     version: str
+    subpath: str = ""

@@ -1,5 +1,7 @@
 // Talks to the server. A refusal becomes a Refusal with the server's messages.
 
+const RETRIES = 3;
+
 export class Refusal extends Error {
   constructor(status, problems) {
     super(problems.map((problem) => problem.text || problem.key).join(" "));
@@ -8,9 +10,12 @@ export class Refusal extends Error {
   }
 }
 
+// The address of a path of ours, also where the server stands under a prefix.
+export const urlOf = (path) => (window.inkstone?.base ?? "") + path;
+
 async function answer(response) {
   if (response.ok) return response.status === 204 ? null : response.json();
-  if (response.status === 401) location.assign("/login"); // the session has ended
+  if (response.status === 401) location.assign(urlOf("/login")); // the session has ended
   let problems = [];
   try {
     problems = (await response.json()).problems || [];
@@ -21,10 +26,20 @@ async function answer(response) {
   throw new Refusal(response.status, problems);
 }
 
+// A server that is asked too often says when to ask again.
+async function patiently(ask) {
+  for (let left = RETRIES; ; left -= 1) {
+    const response = await ask();
+    if (response.status !== 429 || !left) return response;
+    const seconds = Number(response.headers.get("Retry-After")) || 1;
+    await new Promise((go) => setTimeout(go, 1000 * Math.min(seconds, 30)));
+  }
+}
+
 async function call(path, options) {
   let response;
   try {
-    response = await fetch(path, options);
+    response = await patiently(() => fetch(urlOf(path), options));
   } catch {
     throw new Refusal(0, [{ key: "error.offline", values: {} }]);
   }

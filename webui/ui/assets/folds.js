@@ -4,6 +4,7 @@ import { byId, el, recall, remember, setText } from "./dom.js";
 import { fieldId } from "./plain.js";
 import { t } from "./messages.js";
 import { targetSize } from "./hires.js";
+import { gridOf } from "./tiles.js";
 
 const rowOf = (name) => window.inkstone.parameters[name];
 
@@ -85,6 +86,11 @@ const summaries = {
   refiner: (values) => values.refiner_checkpoint || "",
   seed: (values) => (values.variation_strength ? String(values.variation_strength) : ""),
   soft: (values) => (values.soft_inpainting ? t("form.on") : ""),
+  tiles(values) {
+    if (!values.tile_upscale) return "";
+    const grid = gridOf(values.start, values);
+    return grid ? t("form.tiles", grid) : t("form.on");
+  },
   outpaint(values) {
     const sides = { left: "←", right: "→", up: "↑", down: "↓" };
     const grown = Object.entries(sides).filter(([side]) => values[`outpaint_${side}`] > 0);

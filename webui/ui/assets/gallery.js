@@ -3,7 +3,7 @@
 import { arrange, byId, caption, copyText, el, show } from "./dom.js";
 import { live, onChange, runningJob } from "./live.js";
 import { hiresOf, reuseSeed, reuseSettings } from "./form.js";
-import { Refusal } from "./api.js";
+import { Refusal, urlOf } from "./api.js";
 import { note, refused } from "./notices.js";
 import { MODES, sendTo } from "./send.js";
 import { sentence, t } from "./messages.js";
@@ -56,7 +56,7 @@ function drawTiles() {
 }
 
 function tile(one) {
-  const image = el("img", { src: one.thumb, alt: caption(one), loading: "lazy" });
+  const image = el("img", { src: urlOf(one.thumb), alt: caption(one), loading: "lazy" });
   image.dataset.picture = one.id;
   image.dataset.job = one.job_id;
   const button = el("button", { type: "button", className: "ink-tile", onclick: () => pick(one.id) }, image);
@@ -92,7 +92,7 @@ function drawStage() {
   const chosen = picture();
   const live_tile = document.querySelector(".ink-live .ink-tile");
   if (live_tile && step?.preview) live_tile.style.backgroundImage = `url("${step.preview}")`;
-  const source = preview || chosen?.url;
+  const source = preview || (chosen && urlOf(chosen.url));
   stage.dataset.state = preview ? "preview" : chosen ? "picture" : job ? "waiting" : "empty";
   if (!source) {
     open.replaceChildren();
@@ -117,7 +117,7 @@ export async function actOn(action, one, all) {
   if (action === "seed") reuseSeed(one);
   if (action === "open") openViewer(all, all.indexOf(one));
   if (action === "hires") hiresOf(one);
-  if (action === "download") el("a", { href: `${one.url}?download=1`, download: "" }).click();
+  if (action === "download") el("a", { href: urlOf(`${one.url}?download=1`), download: "" }).click();
   if (action === "copy") {
     await copyText(one.infotext);
     note(t("note.copied"));
@@ -125,7 +125,7 @@ export async function actOn(action, one, all) {
 }
 
 async function fileOf(one) {
-  const answer = await fetch(one.url);
+  const answer = await fetch(urlOf(one.url));
   if (!answer.ok) throw new Refusal(answer.status, [{ key: "error.http", values: { status: answer.status } }]);
   return answer.blob();
 }

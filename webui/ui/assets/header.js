@@ -1,7 +1,7 @@
 // Worker state, language, light and dark.
 
 import { byId, el, remember, setText, show } from "./dom.js";
-import { post } from "./api.js";
+import { post, urlOf } from "./api.js";
 import { live, onChange } from "./live.js";
 import { sentence, t } from "./messages.js";
 
@@ -33,7 +33,7 @@ function startLanguage() {
     try {
       await post("/api/language", { lang: select.value });
     } catch {
-      document.cookie = `inkstone_lang=${select.value}; path=/; max-age=31536000; samesite=lax`;
+      document.cookie = `inkstone_lang=${select.value}; path=${urlOf("/")}; max-age=31536000; samesite=lax`;
     }
     location.reload();
   });
@@ -47,17 +47,4 @@ function drawWorker() {
   const words = t(`worker.${shown}`);
   setText(chip.querySelector(".ink-chip-text"), words);
   chip.title = [words, device, message && sentence(message)].filter(Boolean).join(" · ");
-}
-
-// On a server with accounts: who is here, and the way out.
-export function showAccount({ accounts, owner }) {
-  const leave = byId("ink-leave");
-  show(leave, accounts);
-  if (!accounts) return;
-  leave.title = t("label.leave", { name: owner });
-  leave.setAttribute("aria-label", leave.title);
-  leave.addEventListener("click", async () => {
-    await fetch("/logout", { method: "POST", redirect: "manual" });
-    location.assign("/login");
-  });
 }

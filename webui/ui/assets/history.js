@@ -1,7 +1,7 @@
 // The History tab: pages of the store.
 
 import { byId, caption, el, setText, show } from "./dom.js";
-import { get, post } from "./api.js";
+import { get, post, urlOf } from "./api.js";
 import { actOn } from "./gallery.js";
 import { note, refused } from "./notices.js";
 import { openTab } from "./forms.js";
@@ -75,7 +75,7 @@ function draw(total, search) {
 }
 
 function tile(one) {
-  const image = el("img", { src: one.thumb, alt: caption(one), loading: "lazy" });
+  const image = el("img", { src: urlOf(one.thumb), alt: caption(one), loading: "lazy" });
   image.dataset.picture = one.id;
   const button = el("button", { type: "button", className: "ink-tile" }, image);
   button.addEventListener("click", () => {
@@ -95,7 +95,7 @@ function drawDetail() {
   show(detail, Boolean(one));
   if (!one) return;
   const image = detail.querySelector("img");
-  image.src = one.url;
+  image.src = urlOf(one.url);
   image.alt = caption(one);
   image.width = one.width;
   image.height = one.height;
@@ -103,12 +103,13 @@ function drawDetail() {
 }
 
 async function rerun(one) {
+  let job;
   try {
-    await post(`/api/jobs/${one.job_id}/rerun`);
+    job = await post(`/api/jobs/${one.job_id}/rerun`);
   } catch (error) {
     refused(error);
     return;
   }
   note(t("note.enqueued"));
-  openTab("txt2img");
+  openTab(job.extras ? "extras" : "txt2img");
 }

@@ -1,5 +1,6 @@
 // Ctrl or Cmd+Enter generates with the form that is looked at, Alt+Enter skips, Esc interrupts.
 
+import { byId } from "./dom.js";
 import { formInUse } from "./forms.js";
 import { interrupt, skip } from "./queue.js";
 
@@ -25,7 +26,9 @@ function run(event, action) {
 }
 
 function generate() {
-  formInUse().generate.click();
+  const extras = byId("ink-extras-generate"); // the one tab that begins jobs without a prompt
+  if (extras?.offsetParent) extras.click();
+  else formInUse().generate.click();
 }
 
 // Menus, the search field and the editor over the whole window use Escape themselves.

@@ -1,6 +1,6 @@
 // The server's state as it comes by events, and who wants to hear of changes.
 
-import { get } from "./api.js";
+import { get, urlOf } from "./api.js";
 
 const listeners = new Set();
 
@@ -97,7 +97,7 @@ export function connect() {
     let source;
     let pause = 500;
     const open = () => {
-      source = new EventSource("/api/events");
+      source = new EventSource(urlOf("/api/events"));
       for (const [kind, handle] of Object.entries(handlers)) {
         source.addEventListener(kind, (event) => {
           const data = JSON.parse(event.data);

@@ -1,12 +1,13 @@
 // Starts everything. Gradio calls the functions that are put on `window.inkstone`.
 
 import { byId, whenPresent } from "./dom.js";
+import { showAccount } from "./account.js";
 import { get } from "./api.js";
 import { connect, live, showPictures } from "./live.js";
 import * as form from "./form.js";
 import { startDownloads } from "./downloads.js";
 import { startGallery } from "./gallery.js";
-import { showAccount, startHeader } from "./header.js";
+import { startHeader } from "./header.js";
 import { startHistory } from "./history.js";
 import { startKeys } from "./keys.js";
 import { formInUse, formOf } from "./forms.js";

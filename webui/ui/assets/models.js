@@ -1,6 +1,6 @@
 // What the page knows about the models: native size, defaults and own words by name.
 
-let models = { checkpoints: {}, vaes: [], about: {}, titles: {} };
+let models = { checkpoints: {}, vaes: [], upscalers: [], picture_upscalers: [], about: {}, titles: {} };
 let chosen;
 const listeners = new Set();
 const choosers = new Set();
@@ -32,4 +32,7 @@ export function checkpointChosen(name) {
   for (const listener of choosers) listener();
 }
 
-export const menusOf = () => ({ checkpoints: Object.keys(models.checkpoints), vaes: models.vaes });
+export const menusOf = () => ({
+  checkpoints: Object.keys(models.checkpoints), vaes: models.vaes, upscalers: models.upscalers,
+  picture_upscalers: models.picture_upscalers,
+});

@@ -10,7 +10,7 @@ import { labelOf, leftOver, pictureOf, readPicture, sourceText, valueText } from
 
 const ALWAYS = new Set(["prompt", "steps", "sampler", "schedule", "cfg_scale", "width", "height", "seed"]);
 let form; // { use }
-const SENT = { img2img: "img2img.mode_img2img", inpaint: "img2img.mode_inpaint", sketch: "img2img.mode_sketch" };
+const SENT = { img2img: "img2img.mode_img2img", inpaint: "img2img.mode_inpaint", sketch: "img2img.mode_sketch", extras: "extras.title" };
 let picture = null; // the file that is looked at
 let shown = null; // its address on the page
 
@@ -63,7 +63,7 @@ function draw(answer) {
       openTab("txt2img");
       openWithAnswer(answer, formOf("txt2img"));
     } }, t("info.send"));
-  const send = ["img2img", "inpaint", "sketch"].map((mode) => el("button", { type: "button", className: "ink-button",
+  const send = ["img2img", "inpaint", "sketch", "extras"].map((mode) => el("button", { type: "button", className: "ink-button",
     dataset: { action: mode }, onclick: () => sendTo(mode, source(answer)) }, t(SENT[mode])));
   byId("ink-info-result").replaceChildren(
     el("p", { className: "ink-hint" }, `${format} · ${width}×${height} · ${sourceText(answer)}`),

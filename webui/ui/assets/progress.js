@@ -54,13 +54,19 @@ function draw(node) {
 
 function phaseText(state) {
   const parts = [PHASES.has(state.phase) ? t(`phase.${state.phase}`) : t("phase.start")];
-  if (state.phase === "load" && state.loaded) parts.push(`${Math.floor(100 * state.loaded)} %`);
+  if (state.extras && state.step) parts.push(tileText([state.step, state.step, state.steps]));
+  else if (["load", "upscale"].includes(state.phase) && state.loaded) parts.push(`${Math.floor(100 * state.loaded)} %`);
+  if (["denoise", "decode"].includes(state.phase) && state.tiles) parts.push(tileText(state.tiles));
   if (["denoise", "hires"].includes(state.phase) && state.steps) parts.push(t("progress.step", state));
   if (state.pictures_total > 1) {
     const values = { done: state.pictures_done, total: state.pictures_total };
     parts.push(t("progress.pictures", values));
   }
   return parts.join(" · ");
+}
+
+function tileText([first, last, tiles]) {
+  return t("progress.tile", { tile: first === last ? first : `${first}-${last}`, tiles });
 }
 
 function timeText(state, percent) {

@@ -71,10 +71,15 @@ function row(job) {
     job.mine || live.admin ? iconButton("close", t("button.cancel"), cancel) : null);
 }
 
+function enlarging({ first, mode, factor, width, height }) {
+  return { upscaler: first, size: mode === "size" ? `${width} × ${height}` : `× ${factor}` };
+}
+
 function update(node, job) {
   const running = job.state === "running";
   const progress = running ? { ...job, ...live.steps.get(job.id) }.progress || 0 : 0;
-  const prompt = job.mine ? job.prompt || t("queue.no_prompt") : t("queue.someone");
+  const own = job.extras ? t("queue.extras", enlarging(job.extras)) : job.prompt || t("queue.no_prompt");
+  const prompt = job.mine ? own : t("queue.someone");
   node.dataset.state = job.state;
   node.style.setProperty("--ink-progress", `${Math.round(progress * 100)}%`);
   setText(node.children[0], running ? "▸" : String(job.position || "·"));

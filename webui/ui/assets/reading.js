@@ -1,7 +1,7 @@
 // Settings read from text and pictures: what the server finds, and how it is shown.
 
 import { el } from "./dom.js";
-import { post, send } from "./api.js";
+import { post, send, urlOf } from "./api.js";
 import { plainWords } from "./plain.js";
 import { sentence, t } from "./messages.js";
 
@@ -22,7 +22,7 @@ export async function pictureOf(transfer) {
   const url = new URL(address, location.href);
   if (url.origin !== location.origin) return null;
   const own = url.pathname.match(THUMBNAIL);
-  const answer = await fetch(own ? `/pictures/${own[1]}.png` : url.pathname);
+  const answer = await fetch(own ? urlOf(`/pictures/${own[1]}.png`) : url.pathname);
   return answer.ok ? answer.blob() : null;
 }
 

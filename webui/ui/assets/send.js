@@ -1,5 +1,5 @@
-// Brings pictures to the img2img tab from anywhere on the page. The tab is drawn, and its scripts
-// are fetched, when it is first opened.
+// Brings pictures to the img2img and extras tabs from anywhere on the page. A tab is drawn, and its
+// scripts are fetched, when it is first opened.
 
 import { openTab } from "./forms.js";
 import { whenPresent } from "./dom.js";
@@ -8,8 +8,17 @@ const tab = whenPresent(["ink-img2img"])
   .then(() => import("./img2img/tab.js"))
   .then(({ startTab }) => startTab());
 
-// `mode`: the tab's way of working; source: { blob() -> promise, settings: request fields }.
+const extras = whenPresent(["ink-extras"])
+  .then(() => import("./extras/tab.js"))
+  .then(({ startTab }) => startTab());
+
+// `mode`: "extras", or the img2img tab's way of working; source: { blob() -> promise, settings: request fields }.
 export async function sendTo(mode, source) {
+  if (mode === "extras") {
+    openTab("extras");
+    await (await extras).takeSent(source);
+    return;
+  }
   openTab("img2img");
   await (await tab).take(mode, source);
 }
@@ -20,4 +29,4 @@ export async function reuseThere(picture) {
   await (await tab).reuse(picture);
 }
 
-export const MODES = new Set(["img2img", "sketch", "inpaint"]);
+export const MODES = new Set(["img2img", "sketch", "inpaint", "extras"]);

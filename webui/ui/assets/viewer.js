@@ -1,5 +1,6 @@
 // One picture over the whole window.
 
+import { urlOf } from "./api.js";
 import { caption, el, iconButton } from "./dom.js";
 import { t } from "./messages.js";
 
@@ -41,7 +42,7 @@ function move(by) {
 function draw() {
   const one = pictures[at];
   const image = dialog.querySelector("img");
-  image.src = one.url;
+  image.src = urlOf(one.url);
   image.alt = caption(one);
   image.dataset.picture = one.id;
   const values = { at: at + 1, total: pictures.length, width: one.width, height: one.height, seed: one.seed };

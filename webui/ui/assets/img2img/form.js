@@ -16,7 +16,7 @@ const TOUCHED = "img2img-touched";
 
 export const part = (name) => byId(`${PREFIX}-${name}`);
 
-// `begun()`: { picture, mask }, whether there are such; `onchange(name, before)` hears what people
+// `begun()`: { picture, mask, size }, whether there are such and the picture's size; `onchange(name, before)` hears what people
 // enter, and of null when values were put in.
 export function createForm({ begun, onchange }) {
   const { fields, folds: sections, defaults } = window.inkstone.img2img;
@@ -58,8 +58,9 @@ export function createForm({ begun, onchange }) {
   }
 
   function drawIdle() {
-    const { picture, mask } = begun();
-    folds.draw({ ...current, init_image: picture, mask });
+    const { picture, mask, size } = begun();
+    folds.draw({ ...current, init_image: picture, mask, start: size });
+    part("resize_mode").classList.toggle("ink-idle", !picture || current.tile_upscale);
     part("image_cfg_scale").hidden = variantOf(current.checkpoint) !== "ip2p";
   }
 

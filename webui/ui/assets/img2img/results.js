@@ -1,5 +1,6 @@
 // What becomes of results: looked at over the canvas, accepted, drawn on, or discarded.
 
+import { urlOf } from "../api.js";
 import { el } from "../dom.js";
 import { live, runningJob } from "../live.js";
 import { t } from "../messages.js";
@@ -56,7 +57,7 @@ export function createResults({ editor, accepted }) {
 
   async function act(name, one) {
     if (name === "open") openViewer(strip.pictures(), strip.pictures().findIndex((other) => other.id === one.id));
-    if (name === "download") el("a", { href: `${one.url}?download=1`, download: "" }).click();
+    if (name === "download") el("a", { href: urlOf(`${one.url}?download=1`), download: "" }).click();
     if (name === "discard") discard(one);
     if (name === "accept" || name === "again") await begin(one, name === "again").catch(refused);
   }
@@ -71,7 +72,7 @@ export function createResults({ editor, accepted }) {
 
   // The result becomes the picture on the canvas; `keep`: under the same mask.
   async function begin(one, keep) {
-    const blob = await fetchPicture(one.url);
+    const blob = await fetchPicture(urlOf(one.url));
     await versions.push();
     await editor.load(blob, { keep });
     close();

@@ -32,9 +32,9 @@ export function fitted(size, scale, values = {}) {
   return { width: side("width"), height: side("height") };
 }
 
-// `picture()`: size of the start picture or null; `cropped()`: whether only the masked part is
-// drawn, at the size of the form; `preview(borders)` shows them, in pixels of the picture.
-export function createSize({ form, picture, cropped, preview }) {
+// `picture()`: size of the start picture or null; `partly()`: whether only a part of it is drawn at
+// a time, at the size of the form; `preview(borders)` shows them, in pixels of the picture.
+export function createSize({ form, picture, partly, preview }) {
   const kept = read();
   const box = el("input", { type: "checkbox", id: `${PREFIX}-follow`, checked: kept.follow });
   const input = el("input", { type: "number", id: `${PREFIX}-scale`, value: kept.scale, autocomplete: "off" });
@@ -78,8 +78,9 @@ export function createSize({ form, picture, cropped, preview }) {
   // The size that suits picture, scale and borders, if the form follows them.
   function refresh() {
     const size = picture();
+    scale.classList.toggle("ink-idle", Boolean(partly()));
     if (box.checked && size) {
-      const native = cropped() && ownDefaults(form.current.checkpoint);
+      const native = partly() && ownDefaults(form.current.checkpoint);
       const wanted = native?.width ? { width: native.width, height: native.height } : fitted(size, factor(), form.current);
       const differs = wanted.width !== form.current.width || wanted.height !== form.current.height;
       if (differs) form.put(wanted);

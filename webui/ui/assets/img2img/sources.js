@@ -1,10 +1,10 @@
 // Pictures on their way to the server and back. The server names them by their content.
 
-import { Refusal, send } from "../api.js";
+import { Refusal, send, urlOf } from "../api.js";
 
 const known = new WeakMap(); // file -> promise of the server's answer
 
-export const addressOf = (id) => `/api/inputs/${id}`;
+export const addressOf = (id) => urlOf(`/api/inputs/${id}`);
 
 // { id, width, height } of a file; each file is sent once.
 export function inputOf(blob) {

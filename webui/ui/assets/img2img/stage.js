@@ -1,5 +1,6 @@
 // A result, or the live preview, over the canvas: compared with its start picture, accepted or not.
 
+import { urlOf } from "../api.js";
 import { byId, caption, el, iconButton, setText, show } from "../dom.js";
 import { t } from "../messages.js";
 import { part, PREFIX } from "./form.js";
@@ -57,7 +58,7 @@ export function createStage({ act, closed }) {
     if (shown?.id !== picture.id) slider.value = 0;
     shown = picture;
     frameFor(picture);
-    result.src = picture.url;
+    result.src = urlOf(picture.url);
     result.alt = caption(picture);
     result.dataset.picture = picture.id;
     start.src = addressOf(picture.settings.init_image);
@@ -115,6 +116,6 @@ function placeStart(image, { width, height, settings }) {
   Object.assign(image.style, {
     left: `${(100 * left) / width}%`, top: `${(100 * up) / height}%`,
     width: `${(100 * inner.width) / width}%`, height: `${(100 * inner.height) / height}%`,
-    objectFit: settings.inpaint_area === "Only masked" ? "fill" : FITS[settings.resize_mode] || "fill",
+    objectFit: settings.tile_upscale || settings.inpaint_area === "Only masked" ? "fill" : FITS[settings.resize_mode] || "fill",
   });
 }

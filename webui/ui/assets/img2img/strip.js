@@ -1,5 +1,6 @@
 // The results of jobs that began with a picture. None is lost by being discarded: History has all.
 
+import { urlOf } from "../api.js";
 import { arrange, caption, el, recall, remember, show } from "../dom.js";
 import { live, onChange, runningJob } from "../live.js";
 import { t } from "../messages.js";
@@ -30,7 +31,7 @@ export function createStrip({ pick, seen, preview, arrived }) {
   }
 
   function tile(one) {
-    const image = el("img", { src: one.thumb, alt: caption(one), loading: "lazy" });
+    const image = el("img", { src: urlOf(one.thumb), alt: caption(one), loading: "lazy" });
     image.dataset.picture = one.id;
     return el("div", { role: "listitem", className: "ink-tile-place", dataset: { id: one.id } },
       el("button", { type: "button", className: "ink-tile", onclick: () => pick(one) }, image));

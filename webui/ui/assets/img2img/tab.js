@@ -27,7 +27,8 @@ const MODES = {
   batch: { editor: "view" },
 };
 
-const NO_BORDERS = Object.fromEntries(SIDES.map((side) => [`outpaint_${side}`, 0]));
+// What was done to a picture for good, and is not to be done to the result again.
+const NOT_AGAIN = { ...Object.fromEntries(SIDES.map((side) => [`outpaint_${side}`, 0])), tile_upscale: false };
 
 export async function startTab() {
   translate(byId(PREFIX));
@@ -42,14 +43,18 @@ class Tab {
   constructor() {
     this.mode = "img2img";
     this.form = createForm({
-      begun: () => ({ picture: Boolean(this.editor?.size()) || this.mode === "batch", mask: this.masked || this.mode === "batch" }),
+      begun: () => ({
+        picture: Boolean(this.editor?.size()) || this.mode === "batch",
+        mask: this.masked || this.mode === "batch",
+        size: this.mode === "batch" ? null : this.editor?.size(),
+      }),
       onchange: (name, before) => this.entered(name, before),
     });
     this.editor = createEditor(part("editor"), { t, convert: readable });
     this.size = createSize({
       form: this.form,
       picture: () => this.editor.size(),
-      cropped: () => this.cropped,
+      partly: () => this.partly,
       preview: (borders) => this.editor.setBorders(borders),
     });
     this.form.start();
@@ -87,8 +92,10 @@ class Tab {
     return Boolean(MODES[this.mode].masked);
   }
 
-  get cropped() {
-    return this.masked && this.form.current.inpaint_area === "Only masked";
+  // Whether width and height are those of a part: of what is masked, or of a tile.
+  get partly() {
+    const { inpaint_area: area, tile_upscale: tiles } = this.form.current;
+    return tiles || (this.masked && area === "Only masked");
   }
 
   setMode(wanted) {
@@ -109,7 +116,7 @@ class Tab {
   // A result is on the canvas now; `keep`: what was done to the last one is done to it again.
   accepted(keep) {
     if (this.mode === "batch") this.setMode("img2img");
-    if (!keep) this.form.apply(NO_BORDERS);
+    if (!keep) this.form.apply(NOT_AGAIN);
   }
 
   // The picture, its strokes or its mask are others now.
@@ -128,7 +135,7 @@ class Tab {
 
   valuesFor(size) {
     const values = this.form.values();
-    const follows = this.size.follows() && !this.cropped;
+    const follows = this.size.follows() && !this.partly;
     return follows ? { ...values, ...fitted(size, this.size.scale(), values) } : values;
   }
 
@@ -185,7 +192,7 @@ class Tab {
     if (!settings) return;
     const untouched = this.form.untouched();
     const { denoising_strength } = this.form.own;
-    if (untouched) this.form.put({ ...settings, ...NO_BORDERS, denoising_strength });
+    if (untouched) this.form.put({ ...settings, ...NOT_AGAIN, denoising_strength });
     this.size.refresh();
     note(t(untouched ? "img2img.sent" : "img2img.sent_kept"));
   }
