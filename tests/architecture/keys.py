@@ -80,6 +80,7 @@ EXPANSIONS: dict[str, tuple[str, ...]] = {
         for name in (
             *("ours", "theirs", "ratio", "difference"),
             *("port", "form", "picture", "memory", "page_p50", "page_p95", "page_max"),
+            *("rest_extra", "idle_browsers", "history_page"),
         )
     ),
 }

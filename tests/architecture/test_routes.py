@@ -15,7 +15,7 @@ from webui.http.services import HttpServices
 def paths() -> list[str]:
     """The paths of our own routes; nothing is asked of the services while they are listed."""
     empty: dict[str, Any] = {field.name: None for field in fields(HttpServices)}
-    app = create_app(HttpServices(**{**empty, "version": "0"}))
+    app = create_app(HttpServices(**{**empty, "version": "0", "subpath": ""}))
     return sorted(set(app.openapi()["paths"]) | set(plain(app.routes)))
 
 
