@@ -159,6 +159,7 @@ def test_a_far_page_of_200000_pictures_reads_the_index_alone(store):
         row |= {"width": 64, "height": 64, "infotext": "x", "created": now}
         rows = [{**row, "id": f"p{n}", "index": n} for n in range(500)]
         connection.execute(insert(pictures), rows)
+    images.recover()  # counts them, as a server that starts does
     statements = []
 
     def note(connection, cursor, statement, parameters, context, many):

@@ -37,6 +37,7 @@ BROWSERS = 200
 IDLE_SECONDS = 30.0
 SETTLE_SECONDS = 5.0
 HISTORY = 200_000
+PICTURES_EACH = 8
 ROWS_AT_ONCE = 10_000
 PAGE = 24
 
@@ -82,24 +83,28 @@ def fill_history(data_dir: Path) -> None:
     store = Store(data_dir)
     try:
         with store.write() as connection:
-            connection.execute(
-                insert(jobs).values(
-                    id="bench", owner=LOCAL, kind="txt2img", request=request.model_dump_json(),
-                    state="done", crashes=0, cancel_requested=False, created=now, finished=now,
-                )
-            )  # fmt: skip
             for start in range(0, HISTORY, ROWS_AT_ONCE):
+                numbers = range(start, start + ROWS_AT_ONCE)
+                works = [
+                    {
+                        "id": f"{number:016x}", "owner": LOCAL, "kind": "txt2img",
+                        "request": request.model_dump_json(), "state": "done", "crashes": 0,
+                        "cancel_requested": False, "created": now, "finished": now,
+                    }
+                    for number in numbers[::PICTURES_EACH]
+                ]  # fmt: skip
+                connection.execute(insert(jobs), works)
                 rows = [
                     {
                         **common,
                         "id": f"{number:016x}",
-                        "job_id": "bench",
-                        "index": number,
+                        "job_id": f"{number - number % PICTURES_EACH:016x}",
+                        "index": number % PICTURES_EACH,
                         "path": f"none/{number}.png",
                         "seed": number,
                         "infotext": f"a red apple\nSteps: 20, Sampler: Euler, Seed: {number}",
                     }
-                    for number in range(start, start + ROWS_AT_ONCE)
+                    for number in numbers
                 ]
                 connection.execute(insert(pictures), rows)
     finally:
@@ -111,7 +116,7 @@ def wait_for_api(port: int) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         answer = ask(port, "GET", "/api/session")
-        if isinstance(answer, dict) and answer.get("worker", {}).get("state") == "idle":
+        if isinstance(answer, dict) and answer.get("worker", {}).get("state") == "ready":
             return
         time.sleep(0.1)
 

@@ -12,6 +12,7 @@ import logging
 import os
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -57,7 +58,7 @@ class ImageStore:
         self._thumbnails = Thumbnails(store.data_dir / "cache" / "thumbnails")
         self._unsaved = UnsavedPictures()
         self._unsettled: set[str] = set()
-        self._totals: dict[str, int] = {}
+        self._totals: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._today = today
         self._format: Format = file_format
@@ -83,6 +84,7 @@ class ImageStore:
                 self._rows.drop(picture.id)
             with storage_errors(path):
                 part_of(path).unlink(missing_ok=True)
+        self._totals = Counter(self._rows.totals())  # a long history takes a while to count
 
     def save(
         self,
@@ -268,7 +270,7 @@ class ImageStore:
     def _settle(self, picture: Picture) -> None:
         with self._lock:
             self._rows.settle(picture.id, picture.state)
-            self._totals.pop(picture.owner, None)
+            self._totals[picture.owner] += picture.state == "saved"
 
     def _settle_late(self) -> None:
         """Settles rows that the database refused while their files were written already."""
@@ -280,10 +282,7 @@ class ImageStore:
             self._unsettled.discard(picture_id)
 
     def _total(self, owner: str) -> int:
-        # Under the lock, so that no picture can be settled between counting and keeping.
         with self._lock:
-            if owner not in self._totals:
-                self._totals[owner] = self._rows.count(owner)
             return self._totals[owner]
 
     def _path(self, picture: Picture) -> Path:

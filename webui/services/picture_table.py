@@ -85,6 +85,13 @@ class PictureTable:
             ).all()
         return {row[0]: row[1] for row in rows}
 
+    def totals(self) -> dict[str, int]:
+        """How many saved pictures each owner has."""
+        query = select(pictures.c.owner, func.count()).where(pictures.c.state == "saved")
+        with self._store.read() as connection:
+            rows = connection.execute(query.group_by(pictures.c.owner)).all()
+        return {row[0]: row[1] for row in rows}
+
     def count(self, owner: str, search: str = "") -> int:
         """How many saved pictures the owner has whose infotext contains `search`."""
         with self._store.read() as connection:
