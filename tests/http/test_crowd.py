@@ -53,10 +53,12 @@ def test_none_of_many_jobs_is_lost_or_doubled_while_workers_die(server):
     found = []
     for page in range(1, 4):
         found += server.ask(f"/api/pictures?size=100&page={page}").json["items"]
-    states = {server.job(job_id)["state"] for job_id in ids}
-    assert states <= {"done", "set_aside"}
+    # Whom two kills met is set aside, as nobody knows that it was not to blame, and can go on.
+    aside = [job_id for job_id in ids if server.job(job_id)["state"] == "set_aside"]
     done = [job_id for job_id in ids if server.job(job_id)["state"] == "done"]
     assert sorted(row["job_id"] for row in found) == sorted(done)
     prompts = [row["settings"]["prompt"] for row in found]
     assert len(prompts) == len(set(prompts))
-    assert states == {"done"}
+    assert len(done) + len(aside) == len(ids)
+    again = [server.ask(f"/api/jobs/{job_id}/rerun", {}).json["id"] for job_id in aside]
+    assert [server.finished(job_id)["state"] for job_id in again] == ["done"] * len(aside)
