@@ -77,7 +77,7 @@ def measure_api(models_dir: Path) -> ApiFigures:
 
 def fill_history(data_dir: Path) -> None:
     """Writes the rows of a long history; no page of it reads the files."""
-    request = GenerationRequest(prompt="a red apple", checkpoint="starter")
+    request = GenerationRequest(prompt="a red apple", checkpoint="starter").model_dump_json()
     now = datetime.now(timezone.utc)
     common = {"owner": LOCAL, "state": "saved", "width": 512, "height": 512, "created": now}
     store = Store(data_dir)
@@ -88,7 +88,7 @@ def fill_history(data_dir: Path) -> None:
                 works = [
                     {
                         "id": f"{number:016x}", "owner": LOCAL, "kind": "txt2img",
-                        "request": request.model_dump_json(), "state": "done", "crashes": 0,
+                        "request": request, "state": "done", "crashes": 0,
                         "cancel_requested": False, "created": now, "finished": now,
                     }
                     for number in numbers[::PICTURES_EACH]

@@ -24,6 +24,7 @@ from webui.core.errors import (
     WrongKind,
 )
 from webui.core.validation import shorten
+from webui.http.answers import known_refusal, refusal
 from webui.http.identity import CLIENTS, language_of
 from webui.http.services import HttpServices
 
@@ -50,8 +51,8 @@ def install(app: FastAPI, services: HttpServices) -> None:
         language = language_of(request.headers)
         problems = [services.say(message, language) for message in messages]
         if request.url.path.startswith(CLIENTS):
-            return JSONResponse(_known_form(error, problems), status)
-        return JSONResponse({"detail": problems[0]["text"], "problems": problems}, status)
+            return JSONResponse(known_refusal(type(error).__name__, problems), status)
+        return JSONResponse(refusal(problems), status)
 
     @app.exception_handler(InkstoneError)
     async def ours(request: Request, error: InkstoneError) -> JSONResponse:
@@ -74,18 +75,3 @@ def install(app: FastAPI, services: HttpServices) -> None:
         """A body that is no text at all, or a malformed form, as the libraries tell it."""
         message = Message("error.body", {"at": "body", "why": shorten(error.detail).rstrip(".")})
         return answer(request, 422, error, message)
-
-
-def _known_form(error: Exception, problems: list[dict[str, object]]) -> dict[str, object]:
-    """The form in which clients of stable-diffusion-webui look for errors, and our own beside it.
-
-    Programs often show `detail` alone, so it names the entry that is meant.
-    """
-    lines = [f"{row['field']}: {row['text']}" if row["field"] else row["text"] for row in problems]
-    return {
-        "error": type(error).__name__,
-        "detail": lines[0],
-        "body": "",
-        "errors": "\n".join(map(str, lines)),
-        "problems": problems,
-    }

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from webui.core import errors
 from webui.core.validation import shorten
+from webui.http.answers import problem, refusal
 from webui.http.authentication import Authentication, TooManyGuessesError
 from webui.http.cross_origin import allowed_origin, cors_headers, preflight
 from webui.http.identity import (
@@ -155,9 +156,7 @@ class Gate:
         return answer
 
     def _refuse(self, status: int, message: errors.Message, language: str) -> Response:
-        text = self._localiser.message(message, language)
-        problem = {**message.to_json(), "text": text}
-        return JSONResponse({"detail": text, "problems": [problem]}, status)
+        return JSONResponse(refusal([problem(message, self._localiser, language)]), status)
 
 
 def _same_origin(scope: Scope, headers: Headers, host: str) -> bool:

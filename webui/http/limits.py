@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from webui.core import errors
+from webui.http.answers import known_refusal, problem
 from webui.http.identity import language_of, owner_of
 from webui.services.localisation import Localiser
 from webui.services.throttle import Rate
@@ -103,14 +104,10 @@ class Limits:
 
     def _answer(self, headers: Headers, verdict: _Verdict) -> Response:
         """The refusal, in the form of all others. The connection ends: the body is not read."""
-        message = verdict.message
-        text = self._localiser.message(message, language_of(headers))
+        told = problem(verdict.message, self._localiser, language_of(headers))
         further = {"retry-after": str(verdict.wait)} if verdict.wait else {}
         further["connection"] = "close"
-        problem = {**message.to_json(), "text": text}
-        # "error" and "errors" are where clients of stable-diffusion-webui look.
-        known = {"error": KINDS[verdict.status], "body": "", "errors": text}
-        body = {**known, "detail": text, "problems": [problem]}
+        body = known_refusal(KINDS[verdict.status], [told])
         return JSONResponse(body, verdict.status, headers=further)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from webui.core.errors import Message
 from webui.core.request import GenerationRequest
 from webui.core.validation import Names
+from webui.http.answers import problem
 from webui.http.authentication import Access
 from webui.services.accounts import Accounts
 from webui.services.conversions import Conversions
@@ -98,7 +99,7 @@ class HttpServices:
 
     def say(self, message: Message, language: str) -> dict[str, object]:
         """A message as clients get it: key and values for programs, text for people."""
-        return {**message.to_json(), "text": self.localiser.message(message, language)}
+        return problem(message, self.localiser, language)
 
     def localise(self, view: dict[str, Any], language: str) -> dict[str, Any]:
         """A view with the texts of its messages in this language."""

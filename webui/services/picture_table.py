@@ -92,7 +92,7 @@ class PictureTable:
             rows = connection.execute(query.group_by(pictures.c.owner)).all()
         return {row[0]: row[1] for row in rows}
 
-    def count(self, owner: str, search: str = "") -> int:
+    def count(self, owner: str, search: str) -> int:
         """How many saved pictures the owner has whose infotext contains `search`."""
         with self._store.read() as connection:
             query = _found(select(func.count()).select_from(pictures), owner, search)
