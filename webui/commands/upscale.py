@@ -13,8 +13,9 @@ from webui.commands.paths import MODELS_DIR
 from webui.commands.speech import Speech, reporting
 from webui.commands.start_pictures import opened_pictures
 from webui.commands.targets import targets
-from webui.core.enlarging import NONE, Enlarging, enlarged_size
+from webui.core.enlarging import Enlarging, enlarged_size
 from webui.core.errors import InvalidRequest, Message
+from webui.core.specs import NOT_ENLARGED
 from webui.services.extras import asked
 from webui.services.models import ModelLibrary
 
@@ -41,7 +42,7 @@ def upscale(
     crop: Annotated[bool, typer.Option(help="cli.upscale.crop")] = True,
     upscaler_2: Annotated[
         str, typer.Option(help="cli.upscale.upscaler_2", metavar="NAME", show_default=False)
-    ] = NONE,
+    ] = NOT_ENLARGED,
     visibility: Annotated[float, typer.Option(help="cli.upscale.visibility", metavar="0..1")] = 0.5,
     output: Annotated[
         Optional[Path],  # noqa: UP045 - typer reads it on Python 3.10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webui.core.specs import SCHEDULES, SamplerSpec, ScheduleSpec, UpscalerSpec
+from webui.core.specs import NOT_ENLARGED, SCHEDULES, SamplerSpec, ScheduleSpec, UpscalerSpec
 
 SDE = "webui.engine.samplers.sde"
 DPMPP = "webui.engine.samplers.dpmpp"
@@ -202,7 +202,7 @@ UPSCALER_ROWS = (
     ),
     UpscalerSpec("Latent (nearest)", f"{UPSCALE}:latent_nearest", latent=True),
     UpscalerSpec("Latent (nearest-exact)", f"{UPSCALE}:latent_nearest_exact", latent=True),
-    UpscalerSpec("None", f"{UPSCALE}:resized"),
+    UpscalerSpec(NOT_ENLARGED, f"{UPSCALE}:resized"),
     UpscalerSpec("Lanczos", f"{UPSCALE}:lanczos"),
     UpscalerSpec("Nearest", f"{UPSCALE}:nearest"),
 )

@@ -9,8 +9,8 @@ from typing import Literal
 from webui.core.errors import InvalidRequest, Message
 from webui.core.infotext import parse
 from webui.core.infotext.syntax import quote
+from webui.core.specs import NOT_ENLARGED
 
-NONE = "None"
 LARGEST_SIDE = 16_384
 LARGEST_FACTOR = 8.0
 MEGAPIXEL = 2**20
@@ -31,21 +31,21 @@ class Enlarging:
     width: int = 512
     height: int = 512
     crop: bool = True
-    first: str = NONE
-    second: str = NONE
+    first: str = NOT_ENLARGED
+    second: str = NOT_ENLARGED
     visibility: float = 0.0
 
     @property
     def upscalers(self) -> tuple[str, ...]:
         """The names of those that take part, each once."""
-        blended = self.second != NONE and self.visibility > 0 and self.first != NONE
+        blended = self.second != NOT_ENLARGED and self.visibility > 0 and self.first != NOT_ENLARGED
         named = (self.first, *([self.second] if blended else []))
-        return tuple(dict.fromkeys(name for name in named if name != NONE))
+        return tuple(dict.fromkeys(name for name in named if name != NOT_ENLARGED))
 
     @property
     def kept(self) -> Size | None:
         """What is kept of the middle; None for all."""
-        cut = self.mode == "size" and self.crop and self.first != NONE
+        cut = self.mode == "size" and self.crop and self.first != NOT_ENLARGED
         return (self.width, self.height) if cut else None
 
 
@@ -69,7 +69,7 @@ def enlarged_size(size: Size, wish: Enlarging) -> Size:
 
 def entries(wish: Enlarging) -> Mapping[str, str]:
     """What an infotext says of it, in entries that users of stable-diffusion-webui know."""
-    if wish.first == NONE:
+    if wish.first == NOT_ENLARGED:
         return {}
     said: dict[str, object] = {}
     if wish.mode == "size":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from webui.core.hires_size import hires_size
 from webui.core.request import GenerationRequest
-from webui.core.tile_fields import NOT_ENLARGED
+from webui.core.specs import NOT_ENLARGED
 
 MOST_OF_THE_WAY = 0.999
 """A denoising strength of 1 counts as this: the picture's latents still take part."""

@@ -8,6 +8,9 @@ from typing import Literal
 SCHEDULES = "webui.engine.schedules"
 DDIM_ROW = f"{SCHEDULES}:ddim_row"
 
+NOT_ENLARGED = "None"
+"""The upscaler that leaves a picture in its own size."""
+
 
 @dataclass(frozen=True)
 class SamplerSpec:

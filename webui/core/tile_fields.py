@@ -13,9 +13,6 @@ from pydantic import Field
 from webui.core.parameters import Kind, Spec
 from webui.core.pass_fields import Name
 
-NOT_ENLARGED = "None"
-"""The upscaler that leaves a picture in its own size."""
-
 
 def _tiles(kind: Kind, infotext: str, **row: Any) -> Spec:
     return Spec(kind, infotext, group="tiles", needs=("tile_upscale",), **row)

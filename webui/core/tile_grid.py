@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from webui.core.enlarging import LARGEST_SIDE, MEGAPIXEL, MOST_PIXELS, Size
 from webui.core.errors import InvalidRequest, Message
 from webui.core.request import GenerationRequest
-from webui.core.tile_fields import NOT_ENLARGED
+from webui.core.specs import NOT_ENLARGED
 
 CELL = 8
 SMALLEST = 64

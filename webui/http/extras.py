@@ -7,9 +7,10 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from webui.core.enlarging import NONE, enlarged_size
+from webui.core.enlarging import enlarged_size
 from webui.core.errors import InvalidRequest, Message, NotFound
 from webui.core.infotext import MAX_CHARACTERS
+from webui.core.specs import NOT_ENLARGED
 from webui.http.identity import language_of, owner_of
 from webui.http.services import HttpServices
 from webui.services.extras import asked, made_of
@@ -41,7 +42,7 @@ class Wish(BaseModel):
     height: int = 512
     crop: bool = True
     upscaler_1: str = Field("Lanczos", max_length=500)
-    upscaler_2: str = Field(NONE, max_length=500)
+    upscaler_2: str = Field(NOT_ENLARGED, max_length=500)
     visibility: float = 0
 
 
@@ -53,7 +54,9 @@ def router(services: HttpServices) -> APIRouter:
     @routes.get("")
     def menu() -> dict[str, Any]:
         """The upscalers that take pictures."""
-        return {"upscalers": [name for name in services.names().of_pictures() if name != NONE]}
+        return {
+            "upscalers": [name for name in services.names().of_pictures() if name != NOT_ENLARGED]
+        }
 
     @routes.post("")
     def submit(request: Request, body: Wish) -> dict[str, Any]:

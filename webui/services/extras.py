@@ -16,7 +16,6 @@ from PIL.PngImagePlugin import PngInfo
 from webui.core.enlarging import (
     LARGEST_FACTOR,
     LARGEST_SIDE,
-    NONE,
     Enlarging,
     Size,
     enlarged_size,
@@ -26,6 +25,7 @@ from webui.core.errors import InvalidRequest, Message
 from webui.core.infotext import legible
 from webui.core.picture_fields import PICTURES
 from webui.core.request import GenerationRequest
+from webui.core.specs import NOT_ENLARGED
 from webui.core.validation import Names, complete, shorten
 from webui.services.picture_files import COMPRESSION, PARAMETERS_CHUNK
 
@@ -59,7 +59,7 @@ def asked(entries: Mapping[str, Any], names: Names) -> Enlarging:
     if problems:
         raise InvalidRequest(*problems)
     first, second = (check_upscaler(entries[n], n, names) for n in ("upscaler_1", "upscaler_2"))
-    if first == NONE:
+    if first == NOT_ENLARGED:
         raise InvalidRequest(Message("error.extras_nothing", {}, "upscaler_1"))
     fields = ("mode", "factor", "width", "height", "crop", "visibility")
     return Enlarging(**{name: entries[name] for name in fields}, first=first, second=second)
@@ -126,7 +126,7 @@ def png_with(image: Image.Image, infotext: str, wish: Enlarging) -> bytes:
     info = PngInfo()
     if infotext:
         info.add_text(PARAMETERS_CHUNK, legible(infotext))
-    if wish.first != NONE:
+    if wish.first != NOT_ENLARGED:
         info.add_text("postprocessing", postprocessing(wish))
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=info, compress_level=COMPRESSION)

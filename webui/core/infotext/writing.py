@@ -10,7 +10,7 @@ from webui.core.infotext.reading import PAIRS, parse
 from webui.core.infotext.syntax import NEGATIVE, PROMPT_LINES, quote, tidy
 from webui.core.picture_fields import PICTURES
 from webui.core.request import PARAMETERS, SAME, GenerationRequest
-from webui.core.tile_fields import NOT_ENLARGED
+from webui.core.specs import NOT_ENLARGED
 
 ORDER = (
     *("Steps", "Sampler", "Schedule type", "CFG scale", "Image CFG scale", "Seed", "Size"),

@@ -11,7 +11,7 @@ from torch import Tensor
 from webui.core.catalogue import Catalogue
 from webui.core.errors import InkstoneError, Message
 from webui.core.request import GenerationRequest
-from webui.core.tile_fields import NOT_ENLARGED
+from webui.core.specs import NOT_ENLARGED
 from webui.core.tile_grid import TileGrid, tile_grid
 from webui.engine.beginning import StartPicture
 from webui.engine.bundle import ModelBundle

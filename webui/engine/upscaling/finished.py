@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image
 
 from webui.core.catalogue import BUILTIN, Catalogue
-from webui.core.enlarging import NONE, Enlarging, enlarged_size
+from webui.core.enlarging import Enlarging, enlarged_size
 from webui.core.errors import InkstoneError
+from webui.core.specs import NOT_ENLARGED
 from webui.engine.latents import Pixels
 from webui.engine.resolve import resolve
 from webui.engine.upscale import Enlarge, Size
@@ -83,7 +84,7 @@ def enlarged_alpha(alpha: Image.Image, wish: Enlarging) -> bytes:
 def _builtin(name: str, catalogue: Catalogue) -> Enlarge:
     spec = catalogue.upscalers.get(name)
     if spec is None or spec.latent:
-        raise InkstoneError("error.unknown_name", field="upscaler_1", got=name, near=NONE)
+        raise InkstoneError("error.unknown_name", field="upscaler_1", got=name, near=NOT_ENLARGED)
     return resolve(spec.target)
 
 

@@ -14,8 +14,9 @@ from PIL import Image
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from webui.core import infotext
-from webui.core.enlarging import LARGEST_FACTOR, NONE, Enlarging, enlarged_size
+from webui.core.enlarging import LARGEST_FACTOR, Enlarging, enlarged_size
 from webui.core.errors import InvalidRequest, Message
+from webui.core.specs import NOT_ENLARGED
 from webui.core.validation import shorten
 from webui.http.identity import owner_of
 from webui.http.sdapi.pictures import decode, take
@@ -49,8 +50,8 @@ class Extras(BaseModel):
     upscaling_resize_w: Annotated[int, SIDE, _or(512)] = 512
     upscaling_resize_h: Annotated[int, SIDE, _or(512)] = 512
     upscaling_crop: Annotated[bool, _or(True)] = True
-    upscaler_1: Annotated[str, _or(NONE)] = NONE
-    upscaler_2: Annotated[str, _or(NONE)] = NONE
+    upscaler_1: Annotated[str, _or(NOT_ENLARGED)] = NOT_ENLARGED
+    upscaler_2: Annotated[str, _or(NOT_ENLARGED)] = NOT_ENLARGED
     extras_upscaler_2_visibility: Annotated[float, SHARE, _or(0)] = 0
     upscale_first: bool | None = False
 

@@ -9,8 +9,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from webui.core.catalogue import AUTOMATIC
-from webui.core.enlarging import NONE
-from webui.core.specs import SamplerSpec
+from webui.core.specs import NOT_ENLARGED, SamplerSpec
 from webui.http.sdapi.route import ApiRoute
 from webui.http.services import HttpServices
 
@@ -55,7 +54,9 @@ def router(services: HttpServices) -> APIRouter:
                 "model_name": models[name].path.stem if name in models else None,
                 "model_path": str(models[name].path) if name in models else None,
                 "model_url": None,
-                "scale": 1 if name == NONE else (name in models and models[name].scale) or SCALE,
+                "scale": 1
+                if name == NOT_ENLARGED
+                else (name in models and models[name].scale) or SCALE,
             }
             for name in services.names().of_pictures()
         ]

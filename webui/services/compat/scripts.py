@@ -9,7 +9,7 @@ from typing import Any
 
 from webui.core.errors import InvalidRequest, Message, NotYet
 from webui.core.request import SAME
-from webui.core.tile_fields import NOT_ENLARGED
+from webui.core.specs import NOT_ENLARGED
 from webui.core.validation import shorten
 from webui.services.compat.rows import Kind
 
