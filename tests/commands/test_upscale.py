@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -14,7 +15,9 @@ from tests.commands.test_cli import REPOSITORY, run
 INFOTEXT = "a cat\nSteps: 5, Sampler: Euler, CFG scale: 5, Seed: 12, Size: 24x16"
 
 
-def test_pictures_become_larger_and_keep_what_they_say(tmp_path: Path) -> None:
+def test_pictures_become_larger_and_keep_what_they_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     models, out = tmp_path / "models", tmp_path / "out"
     command = [sys.executable, "-m", "tests.tiny_upscalers", str(models / "upscalers")]
     subprocess.run(command, check=True, cwd=REPOSITORY)
@@ -35,6 +38,10 @@ def test_pictures_become_larger_and_keep_what_they_say(tmp_path: Path) -> None:
         assert one.size == two.size == (60, 30)
         assert one.info["parameters"] == f"{INFOTEXT}, {said}"
         assert two.getchannel("A").getextrema() == (90, 90)
+    # The folder of the models may stand in the environment, as it may for the server.
+    monkeypatch.setenv("INKSTONE_MODELS_DIR", str(models))
+    bare = run("upscale", pictures[0], "-o", str(tmp_path / "bare.png"), "-u", "esrgan")
+    assert bare.returncode == 0, bare.stderr
     for more, problem in (
         (("-u", "Magic"), "--upscaler: "),
         (("--by", "9"), "--by: "),

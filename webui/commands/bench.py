@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from webui.commands.browsers import installed_chromium
+from webui.commands.folders import Language, ModelFolders, ModelsDir
 from webui.commands.given import settings
 from webui.commands.speech import Speech, reporting
 from webui.core.errors import InvalidRequest, Message
@@ -31,28 +32,22 @@ def bench(
     ] = "all",
     checkpoint: Annotated[str, typer.Option(help="cli.bench.checkpoint", show_default=False)] = "",
     runs: Annotated[int, typer.Option(min=1, help="cli.bench.runs")] = 7,
-    models_dir: Annotated[
-        Path | None, typer.Option(help="cli.models_dir", show_default="models")
-    ] = None,
-    model_folder: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="cli.serve.model_folder")
-    ] = None,
+    models_dir: ModelsDir = None,
+    model_folder: ModelFolders = None,
     plot_file: Annotated[
         Path | None, typer.Option("--plot", help="cli.bench.plot", show_default=False)
     ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="cli.bench.file", show_default=False)
     ] = None,
-    lang: Annotated[str, typer.Option(help="cli.lang", show_default=False)] = "",
+    lang: Language = "",
 ) -> None:
     """Measures, prints, and writes the file if one is named."""
     say = Speech(lang)
     console = Console(highlight=False)
     figures: dict[str, Any] = {"machine": machine()}
     with reporting(lang):
-        chosen = settings(
-            models_dir=models_dir, model_folders=tuple(model_folder) if model_folder else None
-        )
+        chosen = settings(models_dir=models_dir, model_folders=model_folder or None)
         library = ModelLibrary(chosen.models_dir, chosen.model_folders)
         # Late, each: the product's part needs playwright, the others torch.
         if part in ("all", "product"):

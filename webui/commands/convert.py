@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from webui.commands.folders import Language
 from webui.commands.speech import Speech, reporting
 from webui.services.conversion import convert as convert_file
 
@@ -16,7 +17,7 @@ app = typer.Typer(add_completion=False)
 @app.command(help="cli.convert")
 def convert(
     files: Annotated[list[Path], typer.Argument(help="cli.convert.files", metavar="FILE...")],
-    lang: Annotated[str, typer.Option(help="cli.lang", show_default=False)] = "",
+    lang: Language = "",
 ) -> None:
     """Converts each file; the first that cannot be converted ends the command."""
     say = Speech(lang)

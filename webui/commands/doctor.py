@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
@@ -11,6 +10,7 @@ from rich.markup import escape
 
 from webui.commands import findings
 from webui.commands.findings import Finding
+from webui.commands.folders import DataDir, Language, ModelFolders, ModelsDir
 from webui.commands.given import settings
 from webui.commands.paths import REPOSITORY
 from webui.commands.speech import FAILED, Speech, reporting
@@ -29,13 +29,9 @@ def doctor(
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="cli.serve.port", show_default="7860")
     ] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="cli.data_dir", show_default="data")] = None,
-    models_dir: Annotated[
-        Path | None, typer.Option(help="cli.models_dir", show_default="models")
-    ] = None,
-    model_folder: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="cli.serve.model_folder")
-    ] = None,
+    data_dir: DataDir = None,
+    models_dir: ModelsDir = None,
+    model_folder: ModelFolders = None,
     memory_level: Annotated[
         str | None,
         typer.Option(
@@ -44,7 +40,7 @@ def doctor(
             show_default="auto",
         ),
     ] = None,
-    lang: Annotated[str, typer.Option(help="cli.lang", show_default=False)] = "",
+    lang: Language = "",
 ) -> None:
     """Prints a line for each thing looked at; exit status 1 if anything stops the program."""
     with reporting(lang):
@@ -53,7 +49,7 @@ def doctor(
             port=port,
             data_dir=data_dir,
             models_dir=models_dir,
-            model_folders=tuple(model_folder) if model_folder else None,
+            model_folders=model_folder or None,
             memory_level=memory_level,
         )
     say = Speech(lang)

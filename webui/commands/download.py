@@ -17,6 +17,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from webui.commands.folders import Language, ModelsDir
 from webui.commands.given import settings
 from webui.commands.speech import Speech, reporting
 from webui.core.errors import Cancelled
@@ -35,10 +36,8 @@ def download(
     what: Annotated[str, typer.Argument(help="cli.download.what", metavar="WHAT")],
     to: Annotated[str, typer.Option(metavar="KIND", help="cli.download.to")] = "",
     sha256: Annotated[str, typer.Option(metavar="HEX", help="cli.download.sha256")] = "",
-    models_dir: Annotated[
-        Path | None, typer.Option(help="cli.models_dir", show_default="models")
-    ] = None,
-    lang: Annotated[str, typer.Option(help="cli.lang", show_default=False)] = "",
+    models_dir: ModelsDir = None,
+    lang: Language = "",
 ) -> None:
     """Says what it is, fetches it with a bar, and says where it lies."""
     say = Speech(lang)

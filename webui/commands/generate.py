@@ -10,7 +10,8 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from webui.commands.paths import MODELS_DIR, STYLES_FILE
+from webui.commands.folders import Language, ModelFolders, ModelsDir, library_of
+from webui.commands.paths import STYLES_FILE
 from webui.commands.speech import Speech, reporting
 from webui.commands.start_pictures import begun, opened_starts
 from webui.commands.targets import targets
@@ -29,15 +30,14 @@ app = typer.Typer(add_completion=False)
 def generate(**values: Any) -> None:
     """Makes the pictures. The arguments are the request's fields as texts, None when not given."""
     output: Path | None = values.pop("output")
-    models_dir: Path = values.pop("models_dir")
-    folders: list[Path] = values.pop("model_folder") or []
+    where = values.pop("models_dir"), values.pop("model_folder")
     styles = StyleService(values.pop("styles_file"))
     values["styles"] = values.pop("style")
     lang: str = values.pop("lang")
     inits: list[Path] = values.pop("init") or []
     masks: list[Path] = values.pop("mask_file") or []
     with reporting(lang), opened_starts(inits, masks) as starts:
-        library = ModelLibrary(models_dir, folders)
+        library = library_of(*where)
         values = styles.merge(values)
         if values.get("seed") in (None, "", str(RANDOM_SEED)):
             values["seed"] = str(draw_seed())  # one for all start pictures
@@ -116,21 +116,22 @@ def _metavar(parameter: Parameter) -> str:
 
 
 def _argument(name: str, kind: Any, info: Any, default: Any = Argument.empty) -> Argument:
-    return Argument(name, Argument.KEYWORD_ONLY, annotation=Annotated[kind, info], default=default)
+    return _known(name, Annotated[kind, info], default)
+
+
+def _known(name: str, annotation: Any, default: Any = None) -> Argument:
+    return Argument(name, Argument.KEYWORD_ONLY, annotation=annotation, default=default)
 
 
 def _signature() -> Signature:
     flags = [_flag(parameter) for parameter in PARAMETERS.values() if parameter.shown]
     output = typer.Option("--output", "-o", help="cli.generate.output", show_default=False)
-    models = typer.Option(help="cli.models_dir", show_default="models")
-    folders = typer.Option(help="cli.serve.model_folder", metavar="DIR", show_default=False)
     style = typer.Option(
         "--style", "--styles", help="cli.generate.style", metavar="NAME", show_default=False
     )
     styles_file = typer.Option(help="cli.generate.styles_file", show_default="data/styles.csv")
     init = _file_option("--init", "cli.generate.init", "label.img2img")
     mask = _file_option("--mask", "cli.generate.mask", "label.inpaint")
-    lang = typer.Option(help="cli.lang", show_default=False)
     return Signature(
         [
             *flags,
@@ -139,9 +140,9 @@ def _signature() -> Signature:
             _argument("output", Optional[Path], output, None),  # noqa: UP045 - built at run time
             _argument("style", Optional[list[str]], style, None),  # noqa: UP045 - built at run time
             _argument("styles_file", Path, styles_file, STYLES_FILE),
-            _argument("models_dir", Path, models, MODELS_DIR),
-            _argument("model_folder", Optional[list[Path]], folders, None),  # noqa: UP045 - as above
-            _argument("lang", str, lang, ""),
+            _known("models_dir", ModelsDir),
+            _known("model_folder", ModelFolders),
+            _known("lang", Language, ""),
         ]
     )
 

@@ -10,12 +10,11 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from webui.commands.paths import MODELS_DIR
+from webui.commands.folders import Language, ModelFolders, ModelsDir, library_of
 from webui.commands.speech import Speech, reporting
 from webui.core.errors import InkstoneError, InvalidRequest, Message
 from webui.core.merging import Averages, MergeOrder, Method, Precision, good_name
 from webui.services.merging import MergeProcess, job_of
-from webui.services.models import ModelLibrary
 
 app = typer.Typer(add_completion=False)
 
@@ -44,14 +43,9 @@ def merge(
     ] = "keep",
     recipe: Annotated[bool, typer.Option(help="cli.merge.recipe")] = True,
     copy_metadata: Annotated[bool, typer.Option(help="cli.merge.copy_metadata")] = True,
-    models_dir: Annotated[
-        Path, typer.Option(help="cli.models_dir", show_default="models")
-    ] = MODELS_DIR,
-    model_folder: Annotated[
-        Optional[list[Path]],  # noqa: UP045 - typer reads it on Python 3.10
-        typer.Option(help="cli.serve.model_folder", metavar="DIR", show_default=False),
-    ] = None,
-    lang: Annotated[str, typer.Option(help="cli.lang", show_default=False)] = "",
+    models_dir: ModelsDir = None,
+    model_folder: ModelFolders = None,
+    lang: Language = "",
 ) -> None:
     """Merges by names of the library or by paths."""
     say = Speech(lang)
@@ -80,7 +74,7 @@ def merge(
             first = error.errors(include_url=False)[0]
             name = ".".join(map(str, first["loc"]))
             raise InkstoneError("error.settings", name=name, reason=first["msg"]) from error
-        library = ModelLibrary(models_dir, model_folder or ())
+        library = library_of(models_dir, model_folder)
         paths = {name: Path(name) for name in {*models, vae} if name and Path(name).exists()}
         job = job_of(order, library, paths=paths, target=target)
         notes = _run(MergeProcess(job))

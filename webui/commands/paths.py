@@ -5,6 +5,5 @@ from __future__ import annotations
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-MODELS_DIR = REPOSITORY / "models"
 STYLES_FILE = REPOSITORY / "data" / "styles.csv"
 LAUNCHER = REPOSITORY / "app.py"

@@ -7,6 +7,7 @@ from typing import Annotated, get_args
 
 import typer
 
+from webui.commands.folders import DataDir, Language, ModelFolders, ModelsDir
 from webui.commands.given import settings
 from webui.commands.speech import caller_language, reporting
 from webui.core.memory_levels import MemoryLevel
@@ -32,13 +33,9 @@ def serve(
     allow_host: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="cli.serve.allow_host")
     ] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="cli.data_dir", show_default="data")] = None,
-    models_dir: Annotated[
-        Path | None, typer.Option(help="cli.models_dir", show_default="models")
-    ] = None,
-    model_folder: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="cli.serve.model_folder")
-    ] = None,
+    data_dir: DataDir = None,
+    models_dir: ModelsDir = None,
+    model_folder: ModelFolders = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="cli.serve.no_browser")] = False,
     workers: Annotated[
         int | None, typer.Option(min=0, help="cli.serve.workers", show_default="0")
@@ -87,7 +84,7 @@ def serve(
     rate_limit: Annotated[
         float | None, typer.Option(min=0, help="cli.serve.rate_limit", show_default=f"{RATE:g}")
     ] = None,
-    lang: Annotated[str, typer.Option(help="cli.lang", show_default=False)] = "",
+    lang: Language = "",
 ) -> None:
     """Serves until it is interrupted."""
     with reporting(lang):
@@ -100,7 +97,7 @@ def serve(
                 allowed_hosts=tuple(allow_host) if allow_host else None,
                 data_dir=data_dir,
                 models_dir=models_dir,
-                model_folders=tuple(model_folder) if model_folder else None,
+                model_folders=model_folder or None,
                 browser=False if no_browser else None,
                 workers=workers,
                 memory_level=memory_level,

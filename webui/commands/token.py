@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from webui.commands.folders import DataDir, Language
 from webui.commands.given import settings
 from webui.commands.speech import Speech, reporting
 from webui.core.errors import InvalidRequest, Message
@@ -23,8 +23,8 @@ def token(
         str, typer.Argument(help="cli.token.what", metavar="[ACCOUNT|ID]", show_default=False)
     ] = "",
     note: Annotated[str, typer.Option(help="cli.token.note", show_default=False)] = "",
-    data_dir: Annotated[Path | None, typer.Option(help="cli.data_dir", show_default="data")] = None,
-    lang: Annotated[str, typer.Option(help="cli.lang", show_default=False)] = "",
+    data_dir: DataDir = None,
+    lang: Language = "",
 ) -> None:
     """Makes a token and prints it once, lists tokens, or ends one."""
     say = Speech(lang)

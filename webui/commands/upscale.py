@@ -9,7 +9,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from webui.commands.paths import MODELS_DIR
+from webui.commands.folders import Language, ModelFolders, ModelsDir, library_of
 from webui.commands.speech import Speech, reporting
 from webui.commands.start_pictures import opened_pictures
 from webui.commands.targets import targets
@@ -48,14 +48,9 @@ def upscale(
         Optional[Path],  # noqa: UP045 - typer reads it on Python 3.10
         typer.Option("--output", "-o", "--out", help="cli.upscale.output", show_default="."),
     ] = None,
-    models_dir: Annotated[
-        Path, typer.Option(help="cli.models_dir", show_default="models")
-    ] = MODELS_DIR,
-    model_folder: Annotated[
-        Optional[list[Path]],  # noqa: UP045 - typer reads it on Python 3.10
-        typer.Option(help="cli.serve.model_folder", metavar="DIR", show_default=False),
-    ] = None,
-    lang: Annotated[str, typer.Option(help="cli.lang", show_default=False)] = "",
+    models_dir: ModelsDir = None,
+    model_folder: ModelFolders = None,
+    lang: Language = "",
 ) -> None:
     """Enlarges each picture by a factor, or to a size if one is given."""
     to_size = bool(width or height)
@@ -72,7 +67,7 @@ def upscale(
     with reporting(lang), opened_pictures("file", files) as pictures:
         if to_size and (by is not None or not (width and height)):
             raise InvalidRequest(Message("error.upscale_size", {}))
-        library = ModelLibrary(models_dir, model_folder or ())
+        library = library_of(models_dir, model_folder)
         wish = _wished(entries, [(one.width, one.height) for one, _ in pictures], library)
         places = targets(output or Path(), 0, 1, files)
         # Late: torch takes seconds to import, and faulty input is to be told at once.
