@@ -42,11 +42,12 @@ class Enlarging:
         named = (self.first, *([self.second] if blended else []))
         return tuple(dict.fromkeys(name for name in named if name != NOT_ENLARGED))
 
-    @property
-    def kept(self) -> Size | None:
-        """What is kept of the middle; None for all."""
-        cut = self.mode == "size" and self.crop and self.first != NOT_ENLARGED
-        return (self.width, self.height) if cut else None
+    def kept(self, size: Size) -> tuple[int, int, int, int]:
+        """What is kept of the enlarged picture of `size`: left, top, right, bottom in pixels."""
+        if self.mode == "factor" or not self.crop or self.first == NOT_ENLARGED:
+            return 0, 0, *size
+        left, top = (size[0] - self.width) // 2, (size[1] - self.height) // 2
+        return left, top, left + self.width, top + self.height
 
 
 def enlarged_size(size: Size, wish: Enlarging) -> Size:

@@ -17,7 +17,6 @@ from webui.core.enlarging import (
     LARGEST_FACTOR,
     LARGEST_SIDE,
     Enlarging,
-    Size,
     enlarged_size,
     postprocessing,
 )
@@ -111,14 +110,7 @@ def enlarge(image: Image.Image, wish: Enlarging) -> Image.Image:
     result, *others = (image.resize(target, RESAMPLING[name]) for name in wish.upscalers)
     for other in others:
         result = Image.blend(result, other, wish.visibility)
-    return _middle(result, wish.kept)
-
-
-def _middle(image: Image.Image, size: Size | None) -> Image.Image:
-    if size is None:
-        return image
-    left, top = (image.width - size[0]) // 2, (image.height - size[1]) // 2
-    return image.crop((left, top, left + size[0], top + size[1]))
+    return result.crop(wish.kept(target))
 
 
 def png_with(image: Image.Image, infotext: str, wish: Enlarging) -> bytes:

@@ -14,7 +14,7 @@ from webui.core.errors import InkstoneError
 from webui.core.specs import NOT_ENLARGED
 from webui.engine.latents import Pixels
 from webui.engine.resolve import resolve
-from webui.engine.upscale import Enlarge, Size
+from webui.engine.upscale import Enlarge
 
 
 def opened(picture: bytes) -> tuple[Pixels, Image.Image | None]:
@@ -69,7 +69,7 @@ def enlarge_finished(
     for other in others:
         blended = Image.blend(Image.fromarray(first), Image.fromarray(other), wish.visibility)
         first = np.asarray(blended)
-    return np.ascontiguousarray(_middle(first, wish.kept))
+    return np.ascontiguousarray(_middle(first, wish))
 
 
 def enlarged_alpha(alpha: Image.Image, wish: Enlarging) -> bytes:
@@ -78,7 +78,7 @@ def enlarged_alpha(alpha: Image.Image, wish: Enlarging) -> bytes:
         return alpha.tobytes()
     target = enlarged_size(alpha.size, wish)
     larger = np.asarray(alpha.resize(target, Image.Resampling.LANCZOS))
-    return np.ascontiguousarray(_middle(larger, wish.kept)).tobytes()
+    return np.ascontiguousarray(_middle(larger, wish)).tobytes()
 
 
 def _builtin(name: str, catalogue: Catalogue) -> Enlarge:
@@ -88,8 +88,6 @@ def _builtin(name: str, catalogue: Catalogue) -> Enlarge:
     return resolve(spec.target)
 
 
-def _middle(picture: Pixels, size: Size | None) -> Pixels:
-    if size is None:
-        return picture
-    left, top = (picture.shape[1] - size[0]) // 2, (picture.shape[0] - size[1]) // 2
-    return picture[top : top + size[1], left : left + size[0]]
+def _middle(picture: Pixels, wish: Enlarging) -> Pixels:
+    left, top, right, bottom = wish.kept((picture.shape[1], picture.shape[0]))
+    return picture[top:bottom, left:right]
