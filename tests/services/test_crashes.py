@@ -59,6 +59,17 @@ def test_worker_killed_in_mid_batch(tmp_path, server):
     check_files(tmp_path / "data", after)
 
 
+def test_who_is_set_aside_without_blame_is_drawn_when_asked_again(server):
+    job = server.jobs.submit("ann", a_request("wait", steps=30))
+    for _ in range(2):
+        wait_until(lambda: server.jobs.view(server.state(job), "ann")["step"] > 0)
+        the_worker().kill()
+        wait_until(lambda: server.state(job).state != "running")
+    assert server.finish(job).state == "set_aside"
+    again = server.finish(server.jobs.rerun("ann", job.id))
+    assert (again.state, again.crashes, len(server.images.of_job(again.id))) == ("done", 0, 1)
+
+
 def test_a_job_that_crashes_once_is_done_in_the_end(tmp_path, run_server, monkeypatch):
     monkeypatch.setenv("ECHO_MARK", str(tmp_path / "mark"))
     with run_server(tmp_path / "data") as server:
