@@ -68,6 +68,5 @@ def test_none_of_many_jobs_is_lost_or_doubled_while_workers_die(server):
     prompts = [row["settings"]["prompt"] for row in found]
     assert len(prompts) == len(set(prompts))
     assert len(done) + len(aside) == len(ids)
-    print(f"{len(kills)} kills, {len(aside)} set aside")
     again = [server.ask(f"/api/jobs/{job_id}/rerun", {}).json["id"] for job_id in aside]
     assert [server.finished(job_id)["state"] for job_id in again] == ["done"] * len(aside)
