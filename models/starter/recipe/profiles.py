@@ -111,7 +111,7 @@ PROFILES: Mapping[str, Profile] = {
         judge_width=24,
         vae=Plan(batch=4, peak=1e-3, minutes=60, decay_from=0.5),
         text=Plan(batch=64, peak=1e-3, minutes=4),
-        unet=Plan(batch=16, peak=5e-4, steps=30_000, warmup=200, ema=0.998),
+        unet=Plan(batch=16, peak=5e-4, steps=60_000, warmup=200, decay_from=0.5, ema=0.998),
         judge=Plan(batch=32, peak=2e-3, steps=2500, decay_from=0.3),
         workers=2,
         sheet_minutes=15,
