@@ -83,6 +83,7 @@ def test_files_are_half_precision_and_the_form_gets_its_defaults(folder: Path) -
     library.close()
     assert entry.native_size == (64, 64)
     assert entry.defaults["sampler"] == "DPM++ 2M"
+    assert entry.about.keys() == entry.examples.keys() == {"en", "zh"}
     assert "MIT" in (folder / "ATTRIBUTION.md").read_text(encoding="utf-8")
 
 

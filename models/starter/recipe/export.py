@@ -23,6 +23,20 @@ MAX_FOLDER = 60_000_000
 PIECE = 15 * 2**20
 STEPS, CFG_SCALE = 20, 5.0
 
+ABOUT = {
+    "en": "The starter model is small and was trained from nothing on emoji. Name one thing, "
+    "in English or Chinese: an animal, a plant, food, a vehicle.",
+    "zh": "入门模型很小，只用表情图标从零训练而成。请用中文或英文写一样东西："
+    "动物、植物、食物、交通工具等。",
+}
+"""What the page says of the model, by language."""
+
+EXAMPLES = {
+    "en": ["a red apple", "a rocket", "a sunflower", "a panda", "a hamburger", "a cactus"],
+    "zh": ["一个红苹果", "火箭", "一朵向日葵", "熊猫", "汉堡包", "仙人掌"],
+}
+"""Prompts that the page offers: what the model draws best."""
+
 
 class ExportError(RuntimeError):
     """The folder would break a limit, or the pieces are not whole."""
@@ -40,7 +54,8 @@ def write_model(model: Model, folder: Path) -> None:
     tokenizers.save(model.tokenizer, folder / "tokenizer")
     _write_json(folder / "scheduler" / "scheduler_config.json", scheduler_settings())
     _write_json(folder / "model_index.json", model_index())
-    _write_json(folder / "inkstone.json", {"defaults": defaults(model.size)})
+    told = {"defaults": defaults(model.size), "about": ABOUT, "examples": EXAMPLES}
+    _write_json(folder / "inkstone.json", told)
     (folder / "ATTRIBUTION.md").write_text(attribution(), encoding="utf-8")
     check_sizes(folder)
 
