@@ -5,6 +5,7 @@ import json
 import os
 import random
 import shutil
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -23,6 +24,32 @@ NOISE = random.Random(1).randbytes(64 * 64 * 3)
 def save(images, job, index=0, text="a cat\nSteps: 3", rgb=NOISE, size=64):
     seed = 40 + index
     return images.save(job, index, seed, rgb, size, size, text, json.dumps({"seed": seed}))
+
+
+@contextmanager
+def asked_of(store):
+    """The statements that the database is given meanwhile, with their parameters."""
+    asked = []
+
+    def note(connection, cursor, statement, parameters, context, many):
+        asked.append((statement, parameters))
+
+    event.listen(store._engine, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(store._engine, "before_cursor_execute", note)
+
+
+def plans(store, asked):
+    """How the database would look up what it was asked."""
+    with store.read() as connection:
+        return [
+            line[-1]
+            for statement, parameters in asked
+            if statement.startswith("SELECT")
+            for line in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, parameters)
+        ]
 
 
 def files_in(folder: Path) -> list[str]:
@@ -160,25 +187,16 @@ def test_a_far_page_of_200000_pictures_reads_the_index_alone(store):
         rows = [{**row, "id": f"p{n}", "index": n} for n in range(500)]
         connection.execute(insert(pictures), rows)
     images.recover()  # counts them, as a server that starts does
-    statements = []
-
-    def note(connection, cursor, statement, parameters, context, many):
-        statements.append((statement, parameters))
-
-    event.listen(store._engine, "before_cursor_execute", note)
-    found, total = images.page("ann", 20, 24)
-    event.remove(store._engine, "before_cursor_execute", note)
+    with asked_of(store) as asked:
+        found, total = images.page("ann", 20, 24)
     assert ([picture.index for picture in found][:2], total) == ([43, 42], 500)
-    plans = []
-    with store.read() as connection:
-        for statement, parameters in statements:
-            if statement.startswith("SELECT"):
-                plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, parameters)
-                plans += [line[-1] for line in plan]
-    assert any("COVERING INDEX pictures_by_owner" in line for line in plans)
-    assert not [line for line in plans if line.startswith("SCAN pictures")]
-    before = len(statements)
-    event.listen(store._engine, "before_cursor_execute", note)
-    images.page("ann", 1, 24)
-    event.remove(store._engine, "before_cursor_execute", note)
-    assert not any("count(" in statement for statement, _ in statements[before:])
+    lines = plans(store, asked)
+    assert any("COVERING INDEX pictures_by_owner" in line for line in lines)
+    assert not [line for line in lines if line.startswith("SCAN pictures")]
+    with asked_of(store) as asked:
+        images.page("ann", 1, 24)
+    assert not any("count(" in statement for statement, _ in asked)
+    # What every change of a job asks: not a word about the pictures of other jobs.
+    with asked_of(store) as asked:
+        assert images.saved_counts(["j", *(f"j{n}" for n in range(20))])["j"] == 500
+    assert not [line for line in plans(store, asked) if "(job_id=?)" not in line]

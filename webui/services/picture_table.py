@@ -74,15 +74,12 @@ class PictureTable:
 
     def saved_counts(self, job_ids: Sequence[str]) -> dict[str, int]:
         """How many pictures of each of these jobs are saved."""
+        # As a condition of the rows the state would tempt SQLite to read the index of states,
+        # which is most of a long history.
+        kept = func.count().filter(pictures.c.state.in_(("saved", "unkept")))
+        query = select(pictures.c.job_id, kept).where(pictures.c.job_id.in_(tuple(job_ids)))
         with self._store.read() as connection:
-            rows = connection.execute(
-                select(pictures.c.job_id, func.count())
-                .where(
-                    pictures.c.job_id.in_(tuple(job_ids)),
-                    pictures.c.state.in_(("saved", "unkept")),
-                )
-                .group_by(pictures.c.job_id)
-            ).all()
+            rows = connection.execute(query.group_by(pictures.c.job_id)).all()
         return {row[0]: row[1] for row in rows}
 
     def totals(self) -> dict[str, int]:
