@@ -106,6 +106,15 @@ def test_a_phone_needs_no_sideways_scrolling(open_studio: Callable[..., Studio],
     width = "document.documentElement.scrollWidth"
     assert studio.page.evaluate(width) == 390
     expect(studio.page.locator("#ink-generate")).to_be_in_viewport()
+    # Nothing of the form that scrolls behind the buttons shows through them.
+    behind = studio.page.evaluate("""() => {
+      const bar = document.getElementById("ink-actions").getBoundingClientRect();
+      const label = document.querySelector("#ink-width [data-testid=block-info]");
+      window.scrollBy(0, label.getBoundingClientRect().top - bar.top - 20);
+      const { left, top } = label.getBoundingClientRect();
+      return Boolean(document.elementFromPoint(left + 5, top + 5).closest("#ink-actions"));
+    }""")
+    assert behind
     open_history(studio)
     studio.page.locator("#ink-history-grid img").first.click()
     assert studio.page.evaluate(width) == 390
