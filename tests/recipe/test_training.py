@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import torch
 from recipe import parts, stages
 from recipe.compose import render
+from recipe.evaluate import LIST
 from recipe.export import scheduler_settings, write_model
 from recipe.hogwild import Helpers
 from recipe.loop import Deadline, Dice, Trainer, rate
@@ -51,10 +53,11 @@ def unet_task(texts: Texts, tokenizer: Tokenizer) -> UnetTask:
     return UnetTask(nn.ModuleDict(modules), latents, texts)
 
 
+@pytest.mark.parametrize("muon", [False, True])
 def test_a_stopped_stage_goes_on_exactly(
-    texts: Texts, tokenizer: Tokenizer, tmp_path: Path
+    texts: Texts, tokenizer: Tokenizer, tmp_path: Path, muon: bool
 ) -> None:
-    plan = replace(TINY.unet, steps=6)
+    plan = replace(TINY.unet, steps=6, muon=muon)
     straight = Trainer(unet_task(texts, tokenizer), plan, CPU)
     assert straight.run(tmp_path / "a.pt", Deadline(None))
 
@@ -209,3 +212,20 @@ def test_plain_scenes_come_first(texts: Texts, tokenizer: Tokenizer) -> None:
 
     assert seen(0.2) <= plain
     assert seen(0.7) - plain
+
+
+def test_favoured_subjects_are_shown_twice_as_often(texts: Texts) -> None:
+    plain = plain_scenes(texts)
+    subject = int(texts.labels[plain[0], 0])
+    counted = plain_scenes(texts, [subject]).bincount()
+    for scene in plain.tolist():
+        assert counted[scene] == (2 if int(texts.labels[scene, 0]) == subject else 1)
+
+
+def test_the_subjects_that_people_ask_for_first_are_favoured(trained: Workshop) -> None:
+    listed = json.loads(LIST.read_text(encoding="utf-8"))["subjects"]
+    here = [slug for slug in listed if slug in trained.icons().subjects]
+    shop = replace(trained, profile=replace(TINY, favoured=listed.index(here[1]) + 1))
+    slugs = list(trained.icons().subjects)
+    assert [slugs[number] for number in shop.favoured()] == here[:2]
+    assert trained.favoured() == []

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from recipe.muon import Muon
 from recipe.profiles import Plan
 
 CHECKPOINT_SECONDS = 120.0
@@ -105,7 +106,7 @@ class Trainer:
         self.record = Record()
         self.dice = Dice(seed, device)
         self._weights = [p for p in task.modules.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(
+        self.optimizer = (Muon if plan.muon else torch.optim.AdamW)(
             self._weights,
             lr=plan.peak,
             betas=(0.9, 0.99),

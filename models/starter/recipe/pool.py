@@ -89,10 +89,12 @@ def labels_of(scene: Scene, slugs: dict[str, int]) -> list[int]:
     ]
 
 
-def plain_scenes(texts: Texts) -> Tensor:
-    """Which scenes show one thing in its own colours, (M,)."""
+def plain_scenes(texts: Texts, favoured: Sequence[int] = ()) -> Tensor:
+    """Which scenes show one thing in its own colours, (M,); `favoured` subjects' ones twice."""
     single = texts.labels[:, 6] == KINDS.index("single")
-    return (single & (texts.labels[:, 2] == 0)).nonzero().flatten()
+    plain = (single & (texts.labels[:, 2] == 0)).nonzero().flatten()
+    twice = torch.isin(texts.labels[plain, 0], texts.labels.new_tensor(favoured))
+    return torch.cat([plain, plain[twice]])
 
 
 @torch.no_grad()

@@ -11,7 +11,8 @@ class Plan:
     """A stage of training. Exactly one of `minutes` and `steps` says how long it takes in all.
 
     The learning rate rises for `warmup` steps, stays at `peak`, and falls along a cosine to
-    `floor * peak` from the share `decay_from` of the stage on.
+    `floor * peak` from the share `decay_from` of the stage on. `muon` gives matrices orthogonal
+    updates instead of AdamW's.
     """
 
     batch: int
@@ -23,6 +24,7 @@ class Plan:
     floor: float = 0.01
     ema: float = 0.999
     weight_decay: float = 0.01
+    muon: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Profile:
     `crop`: the VAE first learns from crops of this many pixels; the whole size means none.
     `moved`: no two scenes of a thing are quite alike, which takes some times as many samples.
     `composed_from`: the share of the UNet's training after which composed scenes are shown.
+    `favoured`: how many of the first subjects are shown twice as often as the others, alone.
     `sheet_minutes`: how often sample sheets are drawn while training.
     """
 
@@ -63,6 +66,7 @@ class Profile:
     snr_gamma: float | None = None
     composed_from: float = 0.0
     moved: bool = True
+    favoured: int = 0
 
 
 ALL_STYLES = ("3d", "flat", "cartoon", "line", "pixel")
@@ -111,12 +115,13 @@ PROFILES: Mapping[str, Profile] = {
         judge_width=24,
         vae=Plan(batch=4, peak=1e-3, minutes=60, decay_from=0.5),
         text=Plan(batch=64, peak=1e-3, minutes=4),
-        unet=Plan(batch=16, peak=5e-4, steps=60_000, warmup=200, decay_from=0.5, ema=0.998),
+        unet=Plan(batch=32, peak=6e-4, steps=22_500, decay_from=0.7, ema=0.998, muon=True),
         judge=Plan(batch=32, peak=2e-3, steps=2500, decay_from=0.3),
         workers=2,
         sheet_minutes=15,
         composed_from=1.0,
         moved=False,
+        favoured=60,
     ),
     "tiny": Profile(
         size=64,

@@ -169,7 +169,7 @@ def train_unet(shop: Workshop) -> bool:
         # torch's flash attention takes a quarter of a step here; products and a softmax, little.
         unet.set_attn_processor(AttnProcessor())
     gamma, later = shop.profile.snr_gamma, shop.profile.composed_from
-    task = UnetTask(modules, *_unet_data(shop), gamma, later)
+    task = UnetTask(modules, *_unet_data(shop), gamma, later, shop.favoured())
     return _train(shop, task, shop.profile.unet, ("unet",)) is not None
 
 

@@ -5,6 +5,7 @@ Salimans & Ho 2022, "Progressive distillation", appendix D: v = alpha * noise - 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -33,7 +34,8 @@ class UnetTask:
     `snr_gamma` None weighs all timesteps alike, which for v keeps the noisiest ones, where text
     decides what the picture becomes; a number weighs as Hang et al. 2023 ("min-SNR") do.
     Before the share `composed_from` of the stage, only single things in their own colours are
-    shown: what a word means is learned before how words combine.
+    shown, those of the subjects `favoured` twice as often: what a word means is learned before
+    how words combine.
     """
 
     modules: nn.ModuleDict
@@ -41,11 +43,12 @@ class UnetTask:
     texts: Texts
     snr_gamma: float | None = None
     composed_from: float = 0.0
+    favoured: Sequence[int] = ()
     name: str = "unet"
 
     def __post_init__(self) -> None:
         self._abar = kept_signal(self.latents.device)
-        self._plain = plain_scenes(self.texts).cpu()
+        self._plain = plain_scenes(self.texts, self.favoured).cpu()
 
     def loss(self, batch: int, dice: Dice, progress: float) -> Tensor:
         """Mean squared error of v."""

@@ -49,14 +49,20 @@ class Workshop:
         """The profile's pictures, on the device."""
         wanted, whole = size or self.profile.size, self.profile.size
         if whole not in self.read:
-            listed = json.loads(LIST.read_text(encoding="utf-8"))["subjects"]
             count = self.profile.subjects
-            slugs = None if count is None else listed[:count]
+            slugs = None if count is None else _listed()[:count]
             pictures = render.read_pack(self.data, whole, styles=self.profile.styles, slugs=slugs)
             self.read[whole] = pictures.to(self.device)
         if wanted not in self.read:
             self.read[wanted] = self.read[whole].shrunk(wanted)
         return self.read[wanted]
+
+    def favoured(self) -> list[int]:
+        """The numbers, in the order of the icons, of the subjects that are shown more often."""
+        if not self.profile.favoured:
+            return []
+        numbers = {slug: index for index, slug in enumerate(self.icons().subjects)}
+        return [numbers[s] for s in _listed()[: self.profile.favoured] if s in numbers]
 
     def checkpoint(self, stage: str) -> Path:
         """Where a stage keeps what it resumes from."""
@@ -65,6 +71,12 @@ class Workshop:
     def part(self, name: str) -> Path:
         """Where a finished part is."""
         return self.folder / "parts" / f"{name}.pt"
+
+
+def _listed() -> list[str]:
+    """The subjects that are evaluated, those that people ask for first before the others."""
+    listed: list[str] = json.loads(LIST.read_text(encoding="utf-8"))["subjects"]
+    return listed
 
 
 def load_judge(shop: Workshop, count: int) -> judges.Judge:
