@@ -63,6 +63,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
         torch.manual_seed(0)
         stages.train_tokenizer(shop)
         assert stages.train_vae(shop)
+        assert stages.train_decoder(shop)
         assert stages.train_text(shop)
         stages.encode_pool(shop)
         assert stages.train_unet(shop)

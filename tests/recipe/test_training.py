@@ -19,10 +19,11 @@ from recipe.loop import Deadline, Dice, Trainer, rate
 from recipe.pool import Texts, make_scenes, make_texts, plain_scenes
 from recipe.profiles import PROFILES, Plan
 from recipe.render import Icons
+from recipe.scenes import SceneMaker
 from recipe.text import SHORT, TextTask, build_heads, end_positions, shortened
 from recipe.tokenizer import POSITIONS, Tokenizer, train
 from recipe.unet import UnetTask, kept_signal, weights
-from recipe.vae import decode, encode, normalise, psnr
+from recipe.vae import DecoderTask, decode, encode, normalise, psnr
 from recipe.workshop import Workshop, assemble, load_text_encoder, load_vae
 from torch import nn
 
@@ -173,8 +174,9 @@ def test_a_work_folder_begins_from_an_exported_model(trained: Workshop, tmp_path
     stages.restore(shop, tmp_path / "model")
     stages.train_tokenizer(shop)
     assert stages.train_vae(shop)
+    assert stages.train_decoder(shop)
     assert stages.train_text(shop)
-    old, new = (load_vae(s, s.part("vae")) for s in (trained, shop))
+    old, new = (load_vae(s, s.best_vae) for s in (trained, shop))
     pairs = zip(old.parameters(), new.parameters(), strict=True)
     assert all(torch.allclose(one, other, atol=2e-3) for one, other in pairs)
     other = replace(shop, profile=replace(TINY, vae_channels=(8, 8, 16, 16)))
@@ -229,3 +231,27 @@ def test_the_subjects_that_people_ask_for_first_are_favoured(trained: Workshop) 
     slugs = list(trained.icons().subjects)
     assert [slugs[number] for number in shop.favoured()] == here[:2]
     assert trained.favoured() == []
+
+
+def test_the_decoder_alone_gets_sharper_and_latents_stay(trained: Workshop, tmp_path: Path) -> None:
+    icons = trained.icons()
+    before, after = (load_vae(trained, path) for path in (trained.part("vae"), trained.best_vae))
+    assert trained.best_vae == trained.part("decoder")
+    pictures = render(icons, make_scenes(icons, 8, composed=True))
+    assert torch.equal(encode(before, pictures), encode(after, pictures))
+    assert not torch.equal(before.decoder.conv_in.weight, after.decoder.conv_in.weight)
+
+    vae = load_vae(trained, trained.part("vae"))
+    makers = SceneMaker(icons, composed=False), SceneMaker(icons, composed=True)
+    task = DecoderTask(nn.ModuleDict({"vae": vae}), icons, makers, moved=False)
+    trainer = Trainer(task, Plan(batch=4, peak=3e-3, steps=60, warmup=1, muon=True), CPU)
+    trainer.run(tmp_path / "decoder.pt", Deadline(None))
+    losses = [loss for _, _, loss in trainer.record.losses]
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_a_profile_without_a_second_decoder_uses_the_first(tmp_path: Path) -> None:
+    shop = make_workshop(tmp_path)
+    shop = replace(shop, profile=replace(TINY, decoder=None))
+    assert stages.train_decoder(shop)
+    assert shop.best_vae == shop.part("vae")

@@ -210,7 +210,7 @@ def _train(shop: Workshop, narrator: Narrator) -> bool:
     if not shop.data.is_file():
         raise typer.BadParameter(f"{shop.data} is missing: run the command data first")
     stages.train_tokenizer(shop)
-    ready = stages.train_vae(shop) and stages.train_text(shop)
+    ready = stages.train_vae(shop) and stages.train_decoder(shop) and stages.train_text(shop)
     if not ready:
         return False
     stages.encode_pool(shop)

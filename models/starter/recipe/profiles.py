@@ -37,6 +37,7 @@ class Profile:
     `crop`: the VAE first learns from crops of this many pixels; the whole size means none.
     `moved`: no two scenes of a thing are quite alike, which takes some times as many samples.
     `composed_from`: the share of the UNet's training after which composed scenes are shown.
+    `decoder`: whether and how the autoencoder's decoder is trained once more, alone.
     `favoured`: how many of the first subjects are shown twice as often as the others, alone.
     `sheet_minutes`: how often sample sheets are drawn while training.
     """
@@ -67,6 +68,7 @@ class Profile:
     composed_from: float = 0.0
     moved: bool = True
     favoured: int = 0
+    decoder: Plan | None = None
 
 
 ALL_STYLES = ("3d", "flat", "cartoon", "line", "pixel")
@@ -115,13 +117,14 @@ PROFILES: Mapping[str, Profile] = {
         judge_width=24,
         vae=Plan(batch=4, peak=1e-3, minutes=60, decay_from=0.5),
         text=Plan(batch=64, peak=1e-3, minutes=4),
-        unet=Plan(batch=32, peak=6e-4, steps=22_500, decay_from=0.7, ema=0.998, muon=True),
+        unet=Plan(batch=32, peak=6e-4, steps=21_500, decay_from=0.7, ema=0.998, muon=True),
         judge=Plan(batch=32, peak=2e-3, steps=2500, decay_from=0.3),
         workers=2,
         sheet_minutes=15,
         composed_from=1.0,
         moved=False,
         favoured=60,
+        decoder=Plan(batch=8, peak=1e-3, minutes=25, decay_from=0.3, ema=0.995, muon=True),
     ),
     "tiny": Profile(
         size=64,
@@ -146,6 +149,7 @@ PROFILES: Mapping[str, Profile] = {
         judge=Plan(batch=16, peak=5e-3, steps=60, warmup=1, decay_from=0.3),
         workers=1,
         sheet_minutes=1e9,
+        decoder=Plan(batch=4, peak=1e-3, steps=4, warmup=1),
     ),
 }
 """By name. Rates of the GPU profile are estimates from the CPU's; `run.py speed` measures."""

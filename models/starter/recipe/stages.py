@@ -21,7 +21,7 @@ from recipe.profiles import Plan
 from recipe.scenes import SceneMaker
 from recipe.text import TextTask, build_heads
 from recipe.unet import UnetTask
-from recipe.vae import CHUNK, VaeTask, encode, normalise
+from recipe.vae import CHUNK, DecoderTask, VaeTask, encode, normalise
 from recipe.workshop import (
     Workshop,
     load_text_encoder,
@@ -87,6 +87,26 @@ def train_vae(shop: Workshop) -> bool:
     return True
 
 
+def train_decoder(shop: Workshop) -> bool:
+    """The decoder alone, if the profile wants it. Returns whether it is finished.
+
+    What the decoder sees are few pictures beside all those it could draw: it can know them better
+    than together with an encoder that still changes. The latents stay, and so does the UNet.
+    """
+    plan, kept = shop.profile.decoder, shop.part("decoder")
+    if plan is None or kept.is_file():
+        return True
+    icons = shop.icons()
+    vae = load_vae(shop, shop.part("vae"))
+    makers = SceneMaker(icons, composed=False), SceneMaker(icons, composed=True)
+    task = DecoderTask(placed_on({"vae": vae}, shop.device), icons, makers, shop.profile.moved)
+    trainer = _train(shop, task, plan)
+    if trainer is None:
+        return False
+    save_part(_averages(trainer)["vae"], kept)
+    return True
+
+
 def restore(shop: Workshop, model: Path) -> None:
     """Takes tokenizer, autoencoder and text encoder of an exported model as finished.
 
@@ -105,6 +125,7 @@ def restore(shop: Workshop, model: Path) -> None:
             raise ValueError(f"{model / name} is of another profile: only {fitting} tensors fit")
         if name == "vae":
             _normalise_if_needed(vae, shop)
+            save_part(module, shop.part("decoder"))
         save_part(module, shop.part(name))
 
 

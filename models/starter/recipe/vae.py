@@ -1,4 +1,4 @@
-"""Training the autoencoder, and putting its latents at mean 0 and deviation 1."""
+"""Training the autoencoder, and its decoder alone; putting its latents at mean 0, deviation 1."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ KL_WEIGHT = 1e-4
 CHUNK = 32
 WHOLE_FROM = 0.6
 """From this share of the stage on, whole pictures follow the crops: norms see what they will."""
+NOISED = 0.15
+"""The most noise on the decoder's latents, whose deviation is 1."""
 
 
 @dataclass(eq=False)
@@ -60,6 +62,50 @@ class VaeTask:
                 ]
             )
         return whole.contiguous(memory_format=torch.channels_last)
+
+
+@dataclass(eq=False)
+class DecoderTask:
+    """Rebuilds pictures from latents that stay as they are, noised a little.
+
+    The noise stands for what a UNet gets wrong; without it the decoder relies on details that no
+    drawn latent has. `makers`: the usual scenes, which stand still unless `moved`, and others,
+    each fourth picture, which keep the decoder good at pictures that it was not drawn from.
+    """
+
+    modules: nn.ModuleDict
+    icons: Icons
+    makers: tuple[SceneMaker, SceneMaker]
+    moved: bool
+    name: str = "decoder"
+
+    def __post_init__(self) -> None:
+        self.modules.requires_grad_(False)
+        vae: Any = self.modules["vae"]
+        vae.decoder.requires_grad_(True)
+        vae.post_quant_conv.requires_grad_(True)
+
+    def loss(self, batch: int, dice: Dice, progress: float) -> Tensor:
+        """Reconstruction of one batch."""
+        rng = random.Random(dice.seed())
+        usual, others = self.makers
+        seldom = batch // 4
+        parts = [
+            render(self.icons, [usual.make(rng) for _ in range(batch - seldom)], self._moves(rng)),
+            render(self.icons, [others.make(rng) for _ in range(seldom)], rng),
+        ]
+        pictures = torch.cat(parts).contiguous(memory_format=torch.channels_last)
+        vae: AutoencoderKL = self.modules["vae"]  # type: ignore[assignment]
+        latents = encode(vae, pictures)
+        device = latents.device
+        strength = NOISED * torch.rand(batch, 1, 1, 1, generator=dice.device, device=device)
+        noise = torch.randn(latents.shape, generator=dice.device, device=device)
+        noised = latents + strength * noise
+        rebuilt = vae.decode(noised / float(vae.config["scaling_factor"])).sample
+        return reconstruction_loss(rebuilt.float(), pictures)
+
+    def _moves(self, rng: random.Random) -> random.Random | None:
+        return rng if self.moved else None
 
 
 def reconstruction_loss(rebuilt: Tensor, wanted: Tensor) -> Tensor:

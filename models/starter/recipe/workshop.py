@@ -72,6 +72,12 @@ class Workshop:
         """Where a finished part is."""
         return self.folder / "parts" / f"{name}.pt"
 
+    @property
+    def best_vae(self) -> Path:
+        """The autoencoder whose decoder was trained once more, if there is one; same latents."""
+        sharper = self.part("decoder")
+        return sharper if sharper.is_file() else self.part("vae")
+
 
 def _listed() -> list[str]:
     """The subjects that are evaluated, those that people ask for first before the others."""
@@ -94,7 +100,7 @@ def assemble(shop: Workshop, averages: nn.ModuleDict | None = None) -> Model:
     unet: Any = averages["unet"]
     text: Any = averages["text_encoder"]
     averages.eval()
-    vae = load_vae(shop, shop.part("vae"))
+    vae = load_vae(shop, shop.best_vae)
     return Model(vae, unet, text, read_tokenizer(shop), shop.profile.size)
 
 
