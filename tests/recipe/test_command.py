@@ -33,6 +33,10 @@ def test_one_command_makes_and_judges_a_model(tmp_path: Path) -> None:
     card = (tmp_path / "tiny" / "model" / "CARD.md").read_text(encoding="utf-8")
     assert "苹果" in card
     assert "MIT" in card
+    assert "(evaluation.jpg)" in card
+    assert (tmp_path / "tiny" / "model" / "evaluation.jpg").is_file()
+    assert "flat icon" in card
+    assert "pixel art" not in card  # the profile has no such pictures
     out = {path.name for path in (tmp_path / "out").iterdir()}
     assert out == {"sheet.png", "model.tar.0", "model.sha256"}
 

@@ -27,6 +27,10 @@ ROWS = (
 )
 
 
+SHEET, COLUMNS = "evaluation.jpg", 18
+"""The pictures of the evaluation, beside the card."""
+
+
 def write_card(
     outcome: Outcome, failures: Sequence[str], model: Model, icons: Icons, path: Path
 ) -> None:
@@ -44,14 +48,16 @@ def write_card(
         f"{len(icons.subjects)} subjects by their English and Chinese names. For pictures of "
         "anything else, put a real checkpoint beside it.",
         "",
+        f"![Every prompt of the evaluation, drawn once]({SHEET})",
+        "",
         f"## Figures ({report.subjects} subjects, {len(outcome.wrong)} composed prompts)",
         "",
         "| measure | value |",
         "|---|---|",
     ]
     lines += [f"| {words} | {_value(getattr(report, key), unit)} |" for key, words, unit in ROWS]
-    lines += ["", *_verdict(failures), "", *_composed(outcome), "", "## Style words", ""]
-    lines += [f"* {name}: {', '.join(style.en + style.zh)}" for name, style in STYLES.items()]
+    lines += ["", *_verdict(failures), "", *_composed(outcome), "", *_styles(icons)]
+    lines += ["", *_sheet(outcome)]
     lines += ["", "## Subjects", "", _names("en", icons) + ".", "", _names("zh", icons) + "。"]
     lines += ["", attribution().replace("# Where", "## Where", 1)]
     path.write_text("\n".join(lines), encoding="utf-8")
@@ -70,6 +76,29 @@ def _verdict(failures: Sequence[str]) -> list[str]:
 def _composed(outcome: Outcome) -> list[str]:
     lines = ["## Composed prompts", "", "| prompt | what the picture lacks |", "|---|---|"]
     return lines + [f"| {text} | {', '.join(lacks)} |" for text, lacks in outcome.wrong.items()]
+
+
+def _styles(icons: Icons) -> list[str]:
+    known = {style for _, style in icons.rows}
+    lines = ["## Style words", ""]
+    return lines + [
+        f"* {name}: {', '.join(style.en + style.zh)}"
+        for name, style in STYLES.items()
+        if name in known
+    ]
+
+
+def _sheet(outcome: Outcome) -> list[str]:
+    """The prompts of the sheet, a line a row."""
+    lines = [
+        "## The sheet",
+        "",
+        "One picture a prompt, none chosen: DPM++ 2M Karras, 20 steps, CFG 5, seeds that follow "
+        "each other. Its rows, from the top:",
+        "",
+    ]
+    rows = [outcome.prompts[i : i + COLUMNS] for i in range(0, len(outcome.prompts), COLUMNS)]
+    return lines + [f"{index}. {' · '.join(row)}" for index, row in enumerate(rows, 1)]
 
 
 def _names(language: Language, icons: Icons) -> str:

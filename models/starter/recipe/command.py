@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from recipe import stages
-from recipe.card import write_card
+from recipe.card import COLUMNS, SHEET, write_card
 from recipe.draw import load as load_model
 from recipe.evaluate import LIMITS, as_json, evaluate, model_painter, picture_count, read_prompts
 from recipe.export import join as join_pieces
@@ -238,7 +238,7 @@ def _evaluate(shop: Workshop, narrator: Narrator, model: Path, out: Path, name: 
     failures = outcome.report.failures(LIMITS[name])
     out.mkdir(parents=True, exist_ok=True)
     (out / "report.json").write_text(as_json(outcome, failures), encoding="utf-8")
-    write_sheet(list(outcome.pictures), out / "evaluation.png", columns=18)
+    write_sheet(list(outcome.pictures), out / SHEET, columns=COLUMNS)
     write_card(outcome, failures, loaded, icons, out / "CARD.md")
     for failure in failures:
         narrator.say(f"not good enough: {failure}")

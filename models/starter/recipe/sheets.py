@@ -24,7 +24,7 @@ def to_image(picture: Tensor) -> Image.Image:
 
 
 def write_sheet(pictures: Sequence[Tensor], path: Path, *, columns: int = 12) -> None:
-    """Pictures row by row on light grey, at most TILE pixels across."""
+    """Pictures row by row on light grey, at most TILE pixels across, in the format of the name."""
     side = min(pictures[0].shape[-1], TILE)
     tiles = [to_image(picture).resize((side, side), REDUCE) for picture in pictures]
     rows = math.ceil(len(tiles) / columns)
@@ -34,7 +34,7 @@ def write_sheet(pictures: Sequence[Tensor], path: Path, *, columns: int = 12) ->
         row, column = divmod(index, columns)
         sheet.paste(tile, (GAP + column * (side + GAP), GAP + row * (side + GAP)))
     path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    sheet.save(path, optimize=True, quality=88, subsampling=0)
 
 
 def write_curve(losses: Sequence[tuple[int, float, float]], path: Path, title: str) -> None:
