@@ -130,7 +130,7 @@ def test_the_top_of_the_repository_holds_what_the_design_names() -> None:
 def test_no_file_names_a_registry_or_a_machine() -> None:
     found = []
     for path in repository_files():
-        if path.suffix in (".safetensors", ".png", ".webp", ".ico", ".woff2", ".zip"):
+        if path.suffix in (".safetensors", ".png", ".jpg", ".webp", ".ico", ".woff2", ".zip"):
             continue
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
             if hit := NOT_OURS.search(line):

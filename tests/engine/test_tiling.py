@@ -93,4 +93,4 @@ def test_the_edges_of_a_tiled_picture_meet(starter: ModelBundle) -> None:
         return float(max(np.abs(rows).mean(), np.abs(columns).mean()) / inside)
 
     assert step_over(True) < 1.5
-    assert step_over(False) > 2.5
+    assert step_over(False) > 2

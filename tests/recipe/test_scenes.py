@@ -136,9 +136,10 @@ def test_plain_captions_are_what_a_person_would_type(icons: Icons) -> None:
 
 def test_english_endings() -> None:
     words = ["fox", "cherry", "mouse", "glasses", "key", "octopus", "bus", "slice of cake", "leaf"]
+    words += ["snowman", "human"]
     assert [plural(word) for word in words] == [
         "foxes", "cherries", "mice", "glasses", "keys", "octopuses", "buses", "slice of cakes",
-        "leaves",
+        "leaves", "snowmen", "humans",
     ]  # fmt: skip
     assert [with_article(word) for word in ("apple", "unicorn", "jeans", "ufo", "glass")] == [
         "an apple", "a unicorn", "jeans", "a ufo", "a glass"

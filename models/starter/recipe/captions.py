@@ -62,6 +62,8 @@ def plural(noun: str) -> str:
         last = PLURALS[last]
     elif _is_plural(last):
         return noun
+    elif last.endswith("man") and last != "human":
+        last = last[:-3] + "men"
     elif last.endswith(("s", "x", "z", "ch", "sh")):
         last += "es"
     elif last.endswith("y") and last[-2:-1] not in "aeiou":

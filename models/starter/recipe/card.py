@@ -64,7 +64,7 @@ def write_card(
 
 
 def _value(value: float, unit: str) -> str:
-    return f"{value:.0%}" if unit == "share" else f"{value:.1f} {unit}"
+    return f"{value:.1%}" if unit == "share" else f"{value:.1f} {unit}"
 
 
 def _verdict(failures: Sequence[str]) -> list[str]:

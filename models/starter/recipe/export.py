@@ -25,15 +25,23 @@ STEPS, CFG_SCALE = 20, 5.0
 
 ABOUT = {
     "en": "The starter model is small and was trained from nothing on emoji. Name one thing, "
-    "in English or Chinese: an animal, a plant, food, a vehicle.",
+    "in English or Chinese: an animal, a plant, food, a vehicle. It also knows “flat” and the "
+    "colours of backgrounds.",
     "zh": "入门模型很小，只用表情图标从零训练而成。请用中文或英文写一样东西："
-    "动物、植物、食物、交通工具等。",
+    "动物、植物、食物、交通工具等。还可以写“扁平”风格和背景颜色。",
 }
 """What the page says of the model, by language."""
 
 EXAMPLES = {
-    "en": ["a red apple", "a rocket", "a sunflower", "a panda", "a hamburger", "a cactus"],
-    "zh": ["一个红苹果", "火箭", "一朵向日葵", "熊猫", "汉堡包", "仙人掌"],
+    "en": [
+        "a rocket",
+        "a red apple",
+        "a house",
+        "a robot",
+        "a cat, flat",
+        "a rocket on a blue background",
+    ],
+    "zh": ["火箭", "一个红苹果", "一座房子", "机器人", "猫，扁平风格", "蓝色背景上的火箭"],
 }
 """Prompts that the page offers: what the model draws best."""
 
