@@ -86,11 +86,16 @@ def test_the_edges_of_a_tiled_picture_meet(starter: ModelBundle) -> None:
     """The step over an edge is as large as those inside, and much larger without tiling."""
 
     def step_over(tiling: bool) -> float:
-        fields = {"prompt": "a pattern of blue flowers", "width": 128, "height": 128, "steps": 6}
+        fields = {
+            "prompt": "a house on a green background",
+            "width": 128,
+            "height": 128,
+            "steps": 6,
+        }
         picture = drawn(starter, small(**fields, cfg_scale=5.0, tiling=tiling))[0].astype(float)
         inside = np.abs(np.diff(picture, axis=0)).mean()
         rows, columns = picture[0] - picture[-1], picture[:, 0] - picture[:, -1]
         return float(max(np.abs(rows).mean(), np.abs(columns).mean()) / inside)
 
     assert step_over(True) < 1.5
-    assert step_over(False) > 2
+    assert step_over(False) > 2.5
