@@ -19,7 +19,6 @@ from recipe.loop import Deadline, Dice, Trainer, rate
 from recipe.pool import Texts, make_scenes, make_texts, plain_scenes
 from recipe.profiles import PROFILES, Plan
 from recipe.render import Icons
-from recipe.scenes import SceneMaker
 from recipe.text import SHORT, TextTask, build_heads, end_positions, shortened
 from recipe.tokenizer import POSITIONS, Tokenizer, train
 from recipe.unet import UnetTask, kept_signal, weights
@@ -242,8 +241,7 @@ def test_the_decoder_alone_gets_sharper_and_latents_stay(trained: Workshop, tmp_
     assert not torch.equal(before.decoder.conv_in.weight, after.decoder.conv_in.weight)
 
     vae = load_vae(trained, trained.part("vae"))
-    makers = SceneMaker(icons, composed=False), SceneMaker(icons, composed=True)
-    task = DecoderTask(nn.ModuleDict({"vae": vae}), icons, makers, moved=False)
+    task = DecoderTask(nn.ModuleDict({"vae": vae}), icons, moved=False)
     trainer = Trainer(task, Plan(batch=4, peak=3e-3, steps=60, warmup=1, muon=True), CPU)
     trainer.run(tmp_path / "decoder.pt", Deadline(None))
     losses = [loss for _, _, loss in trainer.record.losses]

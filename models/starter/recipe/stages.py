@@ -96,10 +96,8 @@ def train_decoder(shop: Workshop) -> bool:
     plan, kept = shop.profile.decoder, shop.part("decoder")
     if plan is None or kept.is_file():
         return True
-    icons = shop.icons()
     vae = load_vae(shop, shop.part("vae"))
-    makers = SceneMaker(icons, composed=False), SceneMaker(icons, composed=True)
-    task = DecoderTask(placed_on({"vae": vae}, shop.device), icons, makers, shop.profile.moved)
+    task = DecoderTask(placed_on({"vae": vae}, shop.device), shop.icons(), shop.profile.moved)
     trainer = _train(shop, task, plan)
     if trainer is None:
         return False

@@ -69,17 +69,18 @@ class DecoderTask:
     """Rebuilds pictures from latents that stay as they are, noised a little.
 
     The noise stands for what a UNet gets wrong; without it the decoder relies on details that no
-    drawn latent has. `makers`: the usual scenes, which stand still unless `moved`, and others,
-    each fourth picture, which keep the decoder good at pictures that it was not drawn from.
+    drawn latent has. Most scenes are single things, which stand still unless `moved`; each fourth
+    picture is any scene, moved, to keep the decoder good at what it has not seen often.
     """
 
     modules: nn.ModuleDict
     icons: Icons
-    makers: tuple[SceneMaker, SceneMaker]
     moved: bool
     name: str = "decoder"
 
     def __post_init__(self) -> None:
+        self._single = SceneMaker(self.icons, composed=False)
+        self._any = SceneMaker(self.icons, composed=True)
         self.modules.requires_grad_(False)
         vae: Any = self.modules["vae"]
         vae.decoder.requires_grad_(True)
@@ -88,13 +89,11 @@ class DecoderTask:
     def loss(self, batch: int, dice: Dice, progress: float) -> Tensor:
         """Reconstruction of one batch."""
         rng = random.Random(dice.seed())
-        usual, others = self.makers
         seldom = batch // 4
-        parts = [
-            render(self.icons, [usual.make(rng) for _ in range(batch - seldom)], self._moves(rng)),
-            render(self.icons, [others.make(rng) for _ in range(seldom)], rng),
-        ]
-        pictures = torch.cat(parts).contiguous(memory_format=torch.channels_last)
+        single = [self._single.make(rng) for _ in range(batch - seldom)]
+        usual = render(self.icons, single, rng if self.moved else None)
+        others = render(self.icons, [self._any.make(rng) for _ in range(seldom)], rng)
+        pictures = torch.cat([usual, others]).contiguous(memory_format=torch.channels_last)
         vae: AutoencoderKL = self.modules["vae"]  # type: ignore[assignment]
         latents = encode(vae, pictures)
         device = latents.device
@@ -103,9 +102,6 @@ class DecoderTask:
         noised = latents + strength * noise
         rebuilt = vae.decode(noised / float(vae.config["scaling_factor"])).sample
         return reconstruction_loss(rebuilt.float(), pictures)
-
-    def _moves(self, rng: random.Random) -> random.Random | None:
-        return rng if self.moved else None
 
 
 def reconstruction_loss(rebuilt: Tensor, wanted: Tensor) -> Tensor:
